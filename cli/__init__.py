@@ -1,0 +1,1 @@
+"""The door: one verb a file."""

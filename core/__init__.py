@@ -1,0 +1,1 @@
+"""The machinery, without weights: row, stage, registry, recipe, engine, journal."""

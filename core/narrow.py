@@ -1,0 +1,51 @@
+"""The narrow view a `Fit` or `Select` has of the whole set: few columns, every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@final
+class Narrow:
+    """Narrow columns of every row in source order, kept in one Parquet file.
+
+    `table` and `column` bring columns into memory; `sql` leaves them on disk and lets DuckDB
+    decide out of core, over a view `narrow` with the columns and `pos` (0 … n-1, source order).
+    """
+
+    def __init__(self, path: Path, rows: int, *, memory: str = "600MB", threads: int = 2) -> None:
+        self._path, self._rows, self._memory, self._threads = path, rows, memory, threads
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns present: what the stage reads (without missing optional ones) and `pos`."""
+        return tuple(pq.read_schema(self._path).names)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """These columns (None = all), n rows, in memory."""
+        return pq.read_table(self._path, columns=list(columns) if columns is not None else None)
+
+    def column(self, name: str) -> pa.Array:
+        """One column as a single array [n]."""
+        column = self.table([name]).column(0)
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The result of a DuckDB query over the view `narrow`; memory is limited, excess goes to disk."""
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.execute(f"SET memory_limit='{self._memory}'")
+            connection.execute(f"SET threads={self._threads}")
+            connection.execute("SET temp_directory=?", [str(self._path.parent / "spill")])
+            source = str(self._path).replace("'", "''")
+            connection.execute(f"CREATE VIEW narrow AS SELECT * FROM read_parquet('{source}')")
+            return connection.execute(query, list(parameters)).to_arrow_table()
