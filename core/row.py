@@ -42,7 +42,7 @@ ANSWER: Final = pa.struct(
         ("made_by", MADE_BY),
     ]
 )
-PLACE: Final = pa.struct([("file", pa.dictionary(pa.int32(), pa.string())), ("row", pa.int64())])
+PLACE: Final = pa.struct([("file", pa.string()), ("row", pa.int64())])
 
 COLUMNS: Final[dict[str, pa.DataType]] = {
     "id": pa.string(),
@@ -61,14 +61,22 @@ COLUMNS: Final[dict[str, pa.DataType]] = {
     "weight": pa.float64(),
     "p_chosen": pa.float64(),
     "made_by": MADE_BY,
-    "critique": pa.struct([("text", pa.string()), ("critic", pa.string()), ("score", pa.float64()), ("verdict", pa.string())]),
+    "critique": pa.struct(
+        [("text", pa.string()), ("critic", pa.string()), ("score", pa.float64()), ("verdict", pa.string())]
+    ),
     "rubric": pa.list_(
         pa.struct([("id", pa.string()), ("criterion", pa.string()), ("weight", pa.float64()), ("kind", pa.string())])
     ),
     "steps": pa.list_(pa.struct([("text", pa.string()), ("label", pa.bool_())])),
     "spans": pa.list_(
         pa.struct(
-            [("start", pa.int32()), ("end", pa.int32()), ("kind", pa.string()), ("severity", pa.float64()), ("comment", pa.string())]
+            [
+                ("start", pa.int32()),
+                ("end", pa.int32()),
+                ("kind", pa.string()),
+                ("severity", pa.float64()),
+                ("comment", pa.string()),
+            ]
         )
     ),
 }

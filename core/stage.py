@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from .errors import MissingExtra
 
 if TYPE_CHECKING:
-    from .frame import Frame, RunView
+    from .frame import Frame
     from .narrow import Narrow
+    from .view import RunView
 
 Row = dict[str, Any]
 Columns = Mapping[str, pa.Array]
@@ -156,9 +157,9 @@ class Source(Stage):
         """True when reading again is as cheap as reading a copy, so that none is kept."""
         return False
 
-    def file_names(self) -> Sequence[str]:
-        """Names shown as `place.file`; the engine numbers rows through all files in order."""
-        return (self.name,)
+    def label(self) -> str:
+        """What `place.file` calls this source; rows are numbered through all its files in order."""
+        return self.name
 
 
 class Map(Stage):

@@ -1,0 +1,92 @@
+"""Stages that look at the whole set once: their narrow columns are gathered, then they decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pyarrow as pa
+
+from . import ledger
+from .cursor import Appender
+from .errors import BudgetReached, RatherError, StageFailed
+from .frame import Frame
+from .narrow import Narrow
+from .plan import Node
+from .stage import Context, Fit, Select
+from .steps import as_reasons, describe, new_columns
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What a barrier stage did: rows out and drops by reason."""
+
+    rows_in: int
+    rows_out: int
+    dropped: dict[str, int]
+
+
+def gather(node: Node, frame: Frame, folder: Path) -> Narrow:
+    """Write the columns the stage reads, and `pos`, to one file."""
+    present = set(frame.names)
+    names = [n.rstrip("?") for n in node.stage.columns_read()]
+    wanted = [name for name in dict.fromkeys(names) if name in present]
+    schema = pa.schema([pa.field("pos", pa.int64()), *[frame.schema.field(name) for name in wanted]])
+    appender = Appender(folder / "narrow.parquet", schema)
+    total = 0
+    for table in frame.batches(wanted or ["content_hash"], 1 << 16):
+        pos = pa.array(np.arange(total, total + table.num_rows))
+        total += table.num_rows
+        appender.add(table.select(wanted).add_column(0, schema.field(0), pos) if wanted else pa.table({"pos": pos}))
+    appender.close()
+    return Narrow(folder / "narrow.parquet", total)
+
+
+def run_fit(node: Node, frame: Frame, folder: Path, context: Context) -> Outcome:
+    """Gather, fit, and lay the columns over the frame's rows."""
+    assert isinstance(node.stage, Fit)
+    narrow = gather(node, frame, folder)
+    columns = _asked(node, lambda: node.stage.fit(narrow, context))  # type: ignore[attr-defined]
+    table = new_columns(node.stage, node.name, columns, len(narrow))
+    positions = pa.array(np.flatnonzero(frame.alive()))
+    appender = Appender(folder / "columns.parquet")
+    appender.add(table.add_column(0, "pos", positions).slice(0, 0))
+    appender.add(table.add_column(0, "pos", positions))
+    appender.close()
+    (folder / "narrow.parquet").unlink()
+    return Outcome(len(narrow), len(narrow), {})
+
+
+def run_select(node: Node, frame: Frame, folder: Path) -> Outcome:
+    """Gather, select, and write the ledger of the rows that go."""
+    assert isinstance(node.stage, Select)
+    narrow = gather(node, frame, folder)
+    reasons = as_reasons(_asked(node, lambda: node.stage.select(narrow)), len(narrow), node.name)  # type: ignore[attr-defined]
+    values = ledger.deciding(frame.schema, node.stage.columns_read())
+    if reasons.null_count < len(reasons):
+        _write_ledger(frame, reasons, values, folder)
+    (folder / "narrow.parquet").unlink()
+    kept = reasons.null_count
+    return Outcome(len(narrow), kept, ledger.counted(reasons))
+
+
+def _write_ledger(frame: Frame, reasons: pa.Array, values: list[str], folder: Path) -> None:
+    appender, start = Appender(folder / "dropped.parquet"), 0
+    for positions, table in frame.parcels(["id", "place", *values], 1 << 16):
+        part = reasons.slice(start, table.num_rows)
+        start += table.num_rows
+        if part.null_count < len(part):
+            appender.add(ledger.entries(table, positions, part, values))
+    appender.close()
+
+
+def _asked(node: Node, decide: Any) -> Any:
+    try:
+        return decide()
+    except (RatherError, BudgetReached, MemoryError):
+        raise
+    except Exception as error:
+        raise StageFailed(describe(error), place=node.name, hint="use --debug to see where") from error

@@ -1,0 +1,175 @@
+"""A run of streaming stages: batches flow through all of them at once, and are entered in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+import pyarrow as pa
+
+from .committer import Committer, Tally
+from .cursor import prefetched
+from .errors import RatherError, RunError
+from .frame import Frame
+from .intake import Numbering, source_rows, with_types
+from .parcel import Parcel, Part, Trace
+from .plan import Node
+from .row import COLUMNS, CONTENT, SYSTEM
+from .session import Session
+from .stage import Map, ModelOf, Source
+from .steps import Step, set_column
+from .view import RunView
+
+COLUMN_BATCH: Final = 16_384
+CALL_BATCH: Final = 256
+_DONE: Final = object()
+
+
+@final
+@dataclass
+class Segment:
+    """Streaming nodes in a row, the first perhaps a source; `frame` feeds them otherwise."""
+
+    session: Session
+    nodes: list[Node]
+    folders: list[Path]
+    frame: Frame | None
+    view: RunView
+
+    def __post_init__(self) -> None:
+        self.tallies = [
+            Tally(node.name, node.stage, folder, node.until_rows)
+            for node, folder in zip(self.nodes, self.folders, strict=True)
+        ]
+        first = self.tallies[0] if isinstance(self.nodes[0].stage, Source) else None
+        self.makers = [first, *(t for t in self.tallies if isinstance(t.stage, Map))]
+        self.keep_content = not isinstance(self.nodes[0].stage, Source) or not self.nodes[0].stage.replayable()
+        self.committer = Committer(self.tallies, self.makers, self.keep_content)
+        self.steps = [
+            Step(n.name, n.stage, self.session.context(n.name, self.view), self.session.offload)
+            for n in self.nodes
+            if not isinstance(n.stage, Source)
+        ]
+
+    async def run(self) -> list[str]:
+        """Run to the end; gives a digest of the failed rows of each stage."""
+        for node in self.nodes:
+            self.session.listener.stage_begun(node.name, len(self.frame) if self.frame is not None else None)
+        feed = prefetched(self.parcels())
+        flying: deque[asyncio.Task[Parcel]] = deque()
+        width = max(2, self.session.options.workers) + 1
+        try:
+            enough, more = False, True
+            while (more or flying) and not enough:
+                while more and len(flying) < width:
+                    parcel = await self.session.offload(next, feed, _DONE)
+                    more = parcel is not _DONE
+                    if more:
+                        flying.append(asyncio.create_task(self.carried(parcel)))
+                if flying:
+                    enough = await self.session.offload(self.commit, await flying.popleft())
+                    self.told()
+        finally:
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+            await self.session.offload(feed.close)  # type: ignore[attr-defined]
+        self.committer.close()
+        return await self.session.offload(lambda: [tally.close() for tally in self.tallies])
+
+    async def carried(self, parcel: Parcel) -> Parcel:
+        """The parcel after every step."""
+        for step in self.steps:
+            await step.carry(parcel)
+        return parcel
+
+    def commit(self, parcel: Parcel) -> bool:
+        """Enter a parcel and look at the failures so far."""
+        enough = self.committer.commit(parcel)
+        for tally in self.tallies:
+            tally.check(self.session.plan.recipe.max_failed)
+        return enough
+
+    def told(self) -> None:
+        for tally in self.tallies:
+            self.session.listener.rows_done(tally.name, tally.rows_in, tally.rows_out)
+        self.session.listener.spent(self.session.meter.total)
+
+    def parcels(self) -> Iterator[Parcel]:
+        """Batches at the entrance of the segment, in source order."""
+        size = self.batch_size()
+        if self.frame is not None:
+            for positions, table in self.frame.parcels(self.columns_needed(), size):
+                index = np.arange(len(positions))
+                yield Parcel(table, index, [Part(len(positions), positions)])
+            return
+        yield from self.source_parcels(size)
+
+    def source_parcels(self, size: int) -> Iterator[Parcel]:
+        node, options = self.nodes[0], self.session.options
+        assert isinstance(node.stage, Source)
+        numbering, label = Numbering(), node.stage.label()
+        if not self.keep_content:
+            self.committer.know_schema(0, whole_schema(node.stage))
+        needed = None if self.keep_content else self.columns_needed()
+        try:
+            for table, rows in source_rows(node.stage, needed, size, options.limit, options.shard):
+                content = with_types(table, node.name)
+                content = content.select([n for n in content.column_names if n not in SYSTEM])
+                system = numbering.number(content, label, rows)
+                whole = content
+                for name in SYSTEM:
+                    whole = set_column(whole, name, system[name])
+                index = np.arange(content.num_rows)
+                trace = Trace(0, 0, index, index)
+                yield Parcel(whole, index, [Part(content.num_rows, None, system, content)], [trace])
+        except RatherError:
+            raise
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise RunError(f"reading stopped: {cause}", place=node.name, hint="is the file whole?") from error
+
+    def columns_needed(self) -> list[str] | None:
+        """Columns the segment's stages read; None = all (a map carries every column along)."""
+        if any(isinstance(node.stage, Map) for node in self.nodes):
+            return None
+        written: set[str] = set()
+        needed: dict[str, None] = {}
+        for node in self.nodes:
+            for name in node.stage.columns_read():
+                if name.rstrip("?") not in written:
+                    needed[name.rstrip("?")] = None
+            written |= {column.name for column in node.stage.columns_written()}
+        first = self.nodes[0].stage
+        if isinstance(first, Source):
+            known = set(first.schema_names())
+            return [name for name in dict.fromkeys([*CONTENT, *needed]) if name in known]
+        assert self.frame is not None
+        present = set(self.frame.names)
+        return [name for name in dict.fromkeys([*needed, "id", "place"]) if name in present]
+
+    def batch_size(self) -> int:
+        """Rows a batch: many for columns, few where models are called; results do not depend on it."""
+        chosen = self.session.options.batch or self.session.plan.recipe.batch
+        if chosen:
+            return chosen
+        calls = any(_calls_models(node) for node in self.nodes)
+        return CALL_BATCH if calls else COLUMN_BATCH
+
+
+def whole_schema(source: Source) -> pa.Schema:
+    """The content schema of a source that is read again instead of kept, from its first batch."""
+    for table in source.batches(None):
+        table = with_types(table.slice(0, 1), source.name)
+        return pa.schema([field for field in table.schema if field.name not in SYSTEM])
+    return pa.schema([pa.field(name, COLUMNS.get(name, pa.null())) for name in source.schema_names()])
+
+
+def _calls_models(node: Node) -> bool:
+    fields: Sequence[Any] = list(type(node.stage).model_fields.values())
+    return any(isinstance(mark, ModelOf) for info in fields for mark in info.metadata) or isinstance(node.stage, Map)
