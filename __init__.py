@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .core.api import check, load_recipe, run
+    from .cli.api import check, load_recipe, run
     from .core.errors import RatherError
     from .core.registry import model, register
     from .core.stage import Column, Context, Drop, Fit, Gate, Map, Score, Select, Sink, Source
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "core.api": ("check", "load_recipe", "run"),
+    "cli.api": ("check", "load_recipe", "run"),
     "core.errors": ("RatherError",),
     "core.registry": ("model", "register"),
     "core.stage": ("Column", "Context", "Drop", "Fit", "Gate", "Map", "Score", "Select", "Sink", "Source"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any, Final
+from typing import Final
 
 from .hashing import digest
 from .plan import Node, Plan
 from .session import RunOptions
-from .stage import ModelOf, Source, Stage
+from .stage import Source, Stage
 
 FORMAT: Final = "1"
 """Raised when the run folder's own format changes."""
@@ -37,7 +37,7 @@ def stage_keys(plan: Plan, options: RunOptions) -> dict[int, str]:
 def stage_parts(plan: Plan, node: Node) -> list[str]:
     """What of the recipe decides this stage's result."""
     stage = node.stage
-    identities = {name: plan.models[name].identity() for name in _models_named(stage) if name in plan.models}
+    identities = {name: plan.models[name].identity() for name in stage.models_named() if name in plan.models}
     return [
         stage.name,
         node.name,
@@ -48,15 +48,6 @@ def stage_parts(plan: Plan, node: Node) -> list[str]:
         repr(node.until_rows),
         _foreign_source(stage),
     ]
-
-
-def _models_named(stage: Stage) -> list[str]:
-    names: list[str] = []
-    for option, info in type(stage).model_fields.items():
-        if any(isinstance(mark, ModelOf) for mark in info.metadata):
-            value: Any = getattr(stage, option)
-            names += value if isinstance(value, (list, tuple)) else [value]
-    return [name for name in names if name is not None]
 
 
 def _foreign_source(stage: Stage) -> str:

@@ -311,6 +311,8 @@ class _Checker:
         )
 
     def unread_branches(self) -> None:
+        if any(isinstance(node.stage, _Unknown) for node in self.nodes):
+            return  # what an unknown stage would have read cannot be said
         fed = {index for node in self.nodes for index in node.inputs}
         for node in self.nodes[:-1]:
             if node.index not in fed and node.skipped is None:

@@ -49,6 +49,10 @@ class ModelSpec(BaseModel, ABC):
     def load(self) -> Any:
         """The model, ready to use."""
 
+    def usd_a_call(self) -> float:
+        """What one call costs at most, in dollars, for `rather plan`; 0 when free or unknown."""
+        return 0.0
+
     def identity(self) -> dict[str, Any]:
         """What decides an answer: the name it is used by and the keyed fields."""
         return {"use": self.use} | self.model_dump(mode="json", exclude=set(self.unkeyed))

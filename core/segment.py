@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from .parcel import Parcel, Part, Trace
 from .plan import Node
 from .row import COLUMNS, CONTENT, SYSTEM
 from .session import Session
-from .stage import Map, ModelOf, Source
+from .stage import Map, Source
 from .steps import Step, set_column
 from .view import RunView
 
@@ -158,7 +158,7 @@ class Segment:
         chosen = self.session.options.batch or self.session.plan.recipe.batch
         if chosen:
             return chosen
-        calls = any(_calls_models(node) for node in self.nodes)
+        calls = any(isinstance(node.stage, Map) or node.stage.models_named() for node in self.nodes)
         return CALL_BATCH if calls else COLUMN_BATCH
 
 
@@ -168,8 +168,3 @@ def whole_schema(source: Source) -> pa.Schema:
         table = with_types(table.slice(0, 1), source.name)
         return pa.schema([field for field in table.schema if field.name not in SYSTEM])
     return pa.schema([pa.field(name, COLUMNS.get(name, pa.null())) for name in source.schema_names()])
-
-
-def _calls_models(node: Node) -> bool:
-    fields: Sequence[Any] = list(type(node.stage).model_fields.values())
-    return any(isinstance(mark, ModelOf) for info in fields for mark in info.metadata) or isinstance(node.stage, Map)

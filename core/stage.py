@@ -131,6 +131,19 @@ class Stage(BaseModel, ABC):
             for name in _filled(column.name, self)
         )
 
+    def models_named(self) -> tuple[str, ...]:
+        """Nicknames of the models this stage's options name."""
+        names: list[str] = []
+        for option, info in type(self).model_fields.items():
+            if any(isinstance(mark, ModelOf) for mark in info.metadata):
+                value = getattr(self, option)
+                names += value if isinstance(value, (list, tuple)) else [value]
+        return tuple(name for name in names if name)
+
+    def calls_a_row(self) -> float:
+        """Most paid calls one row can take, for `rather plan`."""
+        return 0.0
+
     def faults(self) -> Sequence[str]:
         """Mistakes only this stage can see (files, combinations of options); empty when sound."""
         return ()
@@ -156,6 +169,10 @@ class Source(Stage):
     def replayable(self) -> bool:
         """True when reading again is as cheap as reading a copy, so that none is kept."""
         return False
+
+    def rows_expected(self) -> int | None:
+        """How many rows there are, when that is cheap to know."""
+        return None
 
     def label(self) -> str:
         """What `place.file` calls this source; rows are numbered through all its files in order."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, final
+from pathlib import Path
+from typing import Any, Final, final
 
 import yaml
 
 from . import secrets
 from .errors import Fault
+
+RECIPES: Final = Path(__file__).resolve().parent.parent / "recipes"
+"""Where `${RATHER_RECIPES}` points: the rows that ship with the package."""
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MAX_DEPTH = 40
@@ -48,7 +52,8 @@ class Reader:
             return None if node is None else self._value(node, 0)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self.fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
+            hint = "a stage with keys under it ends in a colon" if "mapping values" in str(error.problem) else ""
+            self.fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}", hint)
         except yaml.YAMLError as error:
             self.fault(1, f"not YAML: {str(error).splitlines()[0]}")
         except (RecursionError, ValueError) as error:
@@ -109,6 +114,8 @@ def expand(value: Any, missing: set[str]) -> Any:
 
     def fill(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
+        if name == "RATHER_RECIPES":
+            return str(RECIPES)
         if name in os.environ:
             secrets.hide(os.environ[name], name)
             return os.environ[name]
