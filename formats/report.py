@@ -1,0 +1,108 @@
+"""One self-contained HTML page about a run: what went in, what stayed, why the rest went, what it cost."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from . import report_text
+from .report_compare import SAMPLE, compare, sampled
+from .report_data import ReportData
+from .report_pairs import kept_pairs, pairs_json, reason_blocks
+from .report_run import about_recipe, evidence_of, facts_of, provenance, sentence, tiles
+from .report_scores import distributions, length_bias
+from .report_stages import rows_in, stage_lines, stream
+from .report_topics import topic_map
+from .thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from ..core.view import RunView
+
+SECTIONS: Final = (
+    ("funnel", "Rows"), ("reasons", "Reasons"), ("scores", "Scores"), ("length", "Length"), ("topics", "Topics"),
+    ("pairs", "Pairs"), ("evidence", "Evidence"), ("cost", "Cost"), ("provenance", "Provenance"),
+)  # fmt: skip
+FILTERS: Final = ("count", "figure", "percent", "seconds", "money", "excerpt")
+
+
+def build_report(view: RunView) -> str:
+    """The page as HTML text; it loads nothing from anywhere and runs without a network."""
+    return render(gather(view))
+
+
+def write_report(view: RunView, path: Path) -> Path:
+    """Write the page to `path`, whole or not at all; the path."""
+    page = build_report(view).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def gather(view: RunView) -> ReportData:
+    """Everything the page says, read from the run in bounded memory."""
+    spans, thumbs = compare(view), Thumbnails()
+    kept = kept_pairs(spans, thumbs)
+    blocks, left_reasons, dropped = reason_blocks(view, thumbs)
+    scores, left_columns = distributions(spans)
+    length, evidence = length_bias(spans), evidence_of(view)
+    name, about = about_recipe(view.recipe)
+    return ReportData(
+        name=name,
+        sentence=sentence(view, evidence),
+        about=about,
+        tiles=tiles(view, scores, length),
+        stages=stage_lines(view),
+        river=stream(view),
+        reasons=blocks,
+        reasons_left=left_reasons,
+        distributions=scores,
+        columns_left=left_columns,
+        sampled=f"Sets over 200,000 rows are drawn from {SAMPLE:,} of their rows." if sampled(rows_in(view)) else "",
+        length=length,
+        topics=topic_map(spans),
+        kept=kept,
+        dropped=dropped,
+        evidence=evidence,
+        facts=facts_of(view),
+        recipe=view.recipe,
+        provenance=provenance(view),
+    )
+
+
+def render(data: ReportData) -> str:
+    """The page of the data, every value escaped, styles and script inside."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {name: getattr(report_text, name) for name in FILTERS}
+    script = _template("report.js")
+    page: Any = environment.from_string(_template("report.html.j2"))
+    html: str = page.render(
+        r=data,
+        sections=SECTIONS,
+        css=_template("report.css"),
+        script=script,
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=pairs_json([*data.kept, *data.dropped]),
+    )
+    return html
+
+
+def _template(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
