@@ -27,9 +27,11 @@ def print_doctor() -> None:
         state = "complete" if not missing else f"lacks {', '.join(missing)}"
         cure = f"; pip install 'rather[{extra}]'" if missing and extra != "base" else ""
         print(f"{extra}: {state}{cure}" + (f"\n   {told}" if told else ""))
+    needs = {name: cls.needs for name, cls in registry.stages().items()}
+    needs |= {name: spec.needs for name, spec in registry.models().items()}
     blocked = {
-        name: [module for module in cls.needs if importlib.util.find_spec(module) is None]
-        for name, cls in {**registry.stages(), **registry.models()}.items()
+        name: [module for module in modules if importlib.util.find_spec(module) is None]
+        for name, modules in needs.items()
     }
     for name, modules in blocked.items():
         if modules:

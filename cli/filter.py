@@ -18,7 +18,7 @@ from ..core.view import RunView
 from .run import run_loaded
 
 HELD_OUT: Final = 0.15
-STRATEGIES: Final = ("noise", "margin", "fifa", "random")
+STRATEGIES: Final = ("noise", "margin", "fifa", "top")
 
 
 @final
@@ -62,9 +62,8 @@ def strategy(request: FilterRequest, name: str) -> FilterRequest:
         return replace(plain, noise=request.noise or "auto")
     if name == "margin":
         return replace(plain, margin=request.margin if request.margin is not None else 0.0)
-    if name == "fifa":
-        return replace(plain, diverse=request.diverse or request.keep or 5000)
-    return replace(plain, sets=(*request.sets, f"select.random.keep={request.keep or request.diverse or 5000}"))
+    size = request.diverse or request.keep or 5000
+    return replace(plain, diverse=size) if name == "fifa" else replace(plain, keep=size)
 
 
 def filter_recipe(request: FilterRequest) -> Recipe:
@@ -76,7 +75,7 @@ def filter_recipe(request: FilterRequest) -> Recipe:
         stages.append({"filter.exact_duplicates": {}})
     stages += [{"embed.text": {}}, {"split.heldout": {"fraction": HELD_OUT}}, {"score.reward_head": {}}]
     if request.noise is not None:
-        stages.append({"filter.peer_review": {"noise": noise_of(request.noise)}})
+        stages += [{"score.peer_review": {"noise": noise_of(request.noise)}}, {"filter.peer_review": {}}]
     if request.margin is not None:
         stages.append({"filter.margin": {"least": request.margin}})
     if request.diverse is not None:

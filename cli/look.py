@@ -35,9 +35,8 @@ def print_plan(recipe: str, sets: Sequence[str], plugins: Sequence[str], out: Pa
         usd = calls * _usd_a_call(plan, node)
         calls_total, usd_total = calls_total + calls, usd_total + usd
         told = f"{rows:,}" if rows is not None else "?"
-        print(
-            f"{node.name:<26}{node.stage.shape:<8}{state:<10}{told:>10}{calls:>10,.0f}{usd:>9.2f}  {', '.join(_models(node))}"
-        )
+        models = ", ".join(_models(node))
+        print(f"{node.name:<26}{node.stage.shape:<8}{state:<10}{told:>10}{calls:>10,.0f}{usd:>9.2f}  {models}")
     print(f"at most {calls_total:,.0f} calls, ${usd_total:.2f}, before any drop; run folder {options.out}")
 
 

@@ -133,7 +133,9 @@ def filter_(
     dedup: Annotated[bool, typer.Option("--dedup", help="Drop exact duplicates and contradictions.")] = False,
     diverse: Annotated[int | None, typer.Option(min=1, help="Keep N by margin and diversity (FiFA).")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Keep the N of largest margin.")] = None,
-    compare: Annotated[str | None, typer.Option(help="Evidence for several of noise,margin,fifa,random.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="Evidence side by side for some of noise,margin,fifa,top.")
+    ] = None,
     set_: Sets = None,
     json_: Json = False,
 ) -> None:

@@ -73,7 +73,7 @@ def _model_entry(use: str, spec: Any, definitions: dict[str, Any]) -> dict[str, 
 
 
 def _options(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    schema = cls.model_json_schema(ref_template="#/$defs/{model}")
+    schema: dict[str, Any] = cls.model_json_schema(ref_template="#/$defs/{model}")
     definitions.update(schema.pop("$defs", {}))
     schema["description"] = (inspect.getdoc(cls) or "").split("\n")[0]
     schema.pop("title", None)

@@ -49,7 +49,7 @@ def run_fit(node: Node, frame: Frame, folder: Path, context: Context) -> Outcome
     """Gather, fit, and lay the columns over the frame's rows."""
     assert isinstance(node.stage, Fit)
     narrow = gather(node, frame, folder)
-    columns = _asked(node, lambda: node.stage.fit(narrow, context))  # type: ignore[attr-defined]
+    columns = _asked(node, lambda: node.stage.fit(narrow, context))
     table = new_columns(node.stage, node.name, columns, len(narrow))
     positions = pa.array(np.flatnonzero(frame.alive()))
     appender = Appender(folder / "columns.parquet")
@@ -64,7 +64,7 @@ def run_select(node: Node, frame: Frame, folder: Path) -> Outcome:
     """Gather, select, and write the ledger of the rows that go."""
     assert isinstance(node.stage, Select)
     narrow = gather(node, frame, folder)
-    reasons = as_reasons(_asked(node, lambda: node.stage.select(narrow)), len(narrow), node.name)  # type: ignore[attr-defined]
+    reasons = as_reasons(_asked(node, lambda: node.stage.select(narrow)), len(narrow), node.name)
     values = ledger.deciding(frame.schema, node.stage.columns_read())
     if reasons.null_count < len(reasons):
         _write_ledger(frame, reasons, values, folder)

@@ -130,7 +130,7 @@ class Committer:
             offsets[0] = parcel.parts[0].positions
         for level, part in enumerate(parcel.parts):
             maker = self._makers[level]
-            if maker is not None and part.system is not None:
+            if maker is not None and part.system is not None and part.content is not None:
                 maker.append("system.parquet", part.system, SYSTEM_SCHEMA)
                 self._schemas.setdefault(level, part.content.schema)
                 if self._keep or level:

@@ -33,7 +33,7 @@ class Dense:
                 break
             self._held.append(table)
             self._rows += table.num_rows
-        taken, parts = 0, []
+        taken, parts = 0, list[pa.Table]()
         while self._held and (taken < n or not parts):
             table = self._held[0]
             part = table.slice(0, n - taken)

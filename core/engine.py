@@ -164,7 +164,8 @@ class _Engine:
     def keep(self, node: Node, scratch: Path, record: Record) -> None:
         """Check the conservation of rows, put the stage in its place, tell the listener."""
         if record.rows_in + record.made != record.rows_out + record.drops + record.failed:
-            cause = f"{record.rows_in} in + {record.made} made != {record.rows_out} out + {record.drops} dropped + {record.failed} failed"
+            gone = f"{record.rows_out} out + {record.drops} dropped + {record.failed} failed"
+            cause = f"{record.rows_in} in + {record.made} made != {gone}"
             raise Unconserved(cause, place=node.name)
         home = self.folder.finish(scratch, record)
         self.enter(node, record, home)

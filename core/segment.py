@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -113,7 +113,7 @@ class Segment:
     def source_parcels(self, size: int) -> Iterator[Parcel]:
         node, options = self.nodes[0], self.session.options
         assert isinstance(node.stage, Source)
-        numbering, label = Numbering(), node.stage.label()
+        numbering, label = Numbering(), place_label(node.stage.file_names())
         if not self.keep_content:
             self.committer.know_schema(0, whole_schema(node.stage))
         needed = None if self.keep_content else self.columns_needed()
@@ -160,6 +160,12 @@ class Segment:
             return chosen
         calls = any(isinstance(node.stage, Map) or node.stage.models_named() for node in self.nodes)
         return CALL_BATCH if calls else COLUMN_BATCH
+
+
+def place_label(files: Sequence[str]) -> str:
+    """What `place.file` says of rows that are numbered through these files."""
+    names = [Path(file).name for file in files]
+    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)" if names else ""
 
 
 def whole_schema(source: Source) -> pa.Schema:

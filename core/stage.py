@@ -174,9 +174,9 @@ class Source(Stage):
         """How many rows there are, when that is cheap to know."""
         return None
 
-    def label(self) -> str:
-        """What `place.file` calls this source; rows are numbered through all its files in order."""
-        return self.name
+    def file_names(self) -> Sequence[str]:
+        """The files behind `place.file`; rows are numbered through all of them in order."""
+        return (self.name,)
 
 
 class Map(Stage):
