@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -51,7 +50,7 @@ def tiles(view: RunView, scores: Sequence[Distribution], length: LengthBias | No
 def sentence(view: RunView, evidence: Sequence[Evidence]) -> str:
     """The result in one sentence: rows in, rows kept, and what held-out accuracy became."""
     came, left = rows_in(view), rows_out(view)
-    noun = "pair" if "chosen" in _columns(view) else "row"
+    noun = "pair" if {"chosen", "rejected"} <= set(_columns(view)) else "row"
     told = f"{count(came)} {noun}{'s' * (came != 1)} in, {count(left)} kept"
     if not view.funnel:
         return "Nothing has run yet"
@@ -76,22 +75,27 @@ def evidence_of(view: RunView) -> tuple[Evidence, ...]:
 def facts_of(view: RunView) -> tuple[Fact, ...]:
     """What the other sinks left, as short lines."""
     told = {entry.stage for entry in evidence_of(view)}
-    return tuple(
-        Fact(stage, tuple((name.replace("_", " "), _short(value)) for name, value in facts.items()))
-        for stage, facts in view.facts.items()
-        if facts and stage not in told
-    )
+    found = []
+    for stage, facts in view.facts.items():
+        lines = [(name.replace("_", " "), _fact(name, value)) for name, value in facts.items()]
+        if stage not in told and any(words for _, words in lines):
+            found.append(Fact(stage, tuple(line for line in lines if line[1])))
+    return tuple(found)
 
 
 def about_recipe(text: str) -> tuple[str, tuple[str, ...]]:
     """(name, header lines) of a recipe's text; the header is the comment it opens with."""
-    header = []
+    header: list[str] = []
     for line in text.splitlines():
         if not line.startswith("#"):
             break
-        header.append(line.lstrip("# ").rstrip())
+        words = line[1:].strip()
+        if header and line.startswith("#  "):  # an indented line goes on with the one above
+            header[-1] += f" {words}"
+        elif words:
+            header.append(words)
     recipe = yaml.safe_load(text) or {}
-    return str(recipe.get("name") or "a run"), tuple(line for line in header if line)[:4]
+    return str(recipe.get("name") or "a run"), tuple(header[:4])
 
 
 def provenance(view: RunView) -> tuple[tuple[str, str], ...]:
@@ -148,9 +152,18 @@ def _evidence(stage: str, facts: Mapping[str, Any]) -> Evidence:
     return Evidence(stage, label, int(facts["heldout"]), lines, caveat)
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return count(value)
-    if isinstance(value, (dict, list)):
-        return value_text(json.dumps(value, ensure_ascii=False))
-    return value_text(value)
+def _fact(name: str, value: Any) -> str:
+    """A fact in a few words; empty when it has none: nested figures stay in the run folder."""
+    if name == "bytes" and isinstance(value, (int, float)):
+        return size(value)
+    if isinstance(value, Mapping):
+        plain = {key: _plain(item) for key, item in value.items() if not isinstance(item, (Mapping, list))}
+        return ", ".join(f"{key.replace('_', ' ')} {item}" for key, item in plain.items())
+    if isinstance(value, list):
+        nested = any(isinstance(item, (Mapping, list)) for item in value)
+        return count(len(value)) if nested else ", ".join(_plain(item) for item in value)
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return count(value) if isinstance(value, float) and value.is_integer() else value_text(value)

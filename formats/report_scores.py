@@ -13,7 +13,7 @@ from ..core.row import COLUMNS, SYSTEM, answer_text
 from .report_compare import Compare, picked
 from .report_data import Distribution, LengthBias, Series
 from .report_figures import balance, histogram
-from .report_text import figure, percent
+from .report_text import MINUS, figure, percent
 
 if TYPE_CHECKING:
     from ..core.frame import Frame
@@ -36,9 +36,7 @@ def distributions(compare: Compare) -> tuple[tuple[Distribution, ...], tuple[str
     for stage, names in starts.items():
         before |= values_of(compare.view.frame(stage), names)
     after = _after(compare, [field.name for field in drawn])
-    origin = compare.stages[0] if compare.stages else ""
-    came = {name: stage for stage, names in starts.items() for name in names if stage != origin}
-    found = tuple(_distribution(f, before[f.name], after[f.name], came.get(f.name, "")) for f in drawn)
+    found = tuple(_distribution(field, before[field.name], after[field.name]) for field in drawn)
     return found, tuple(field.name for field in left)
 
 
@@ -81,7 +79,7 @@ def length_bias(compare: Compare) -> LengthBias | None:
         return None
     field = pa.field("length_difference", pa.float64())
     words = "characters of chosen less rejected; right of zero, chosen is longer"
-    drawn = _distribution(field, before, after, "", words)
+    drawn = _distribution(field, before, after, words)
     shares = longer(before), longer(after)
     label = f"Longer answer chosen: {percent(shares[0])} before, {percent(shares[1])} after"
     return LengthBias(*shares, _unequal(before), _unequal(after), balance(*shares, label), drawn)
@@ -112,11 +110,11 @@ def _after(compare: Compare, names: Iterable[str]) -> Mapping[str, np.ndarray]:
     return {name: found.get(name, np.empty(0)) for name in names}
 
 
-def _distribution(field: pa.Field, before: np.ndarray, after: np.ndarray, came: str, words: str = "") -> Distribution:
+def _distribution(field: pa.Field, before: np.ndarray, after: np.ndarray, words: str = "") -> Distribution:
     about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     left, right = _series("before", before), _series("after", after)
     change = f"{field.name}: median {figure(left.median)} before, {figure(right.median)} after"
-    notes = [f"Before means the rows of {came}, which wrote it."] if came else []
+    note = ""
     yes = bool(pa.types.is_boolean(field.type))
     if yes:
         told = f"{field.name}: yes for {percent(left.mean)} before, {percent(right.mean)} after"
@@ -124,9 +122,9 @@ def _distribution(field: pa.Field, before: np.ndarray, after: np.ndarray, came: 
     else:
         svg, relative = _drawn(before, after, (left.median, right.median), change)
         if relative:
-            notes.append("Heights are shares of each set, as few rows were kept.")
+            note = "Heights are shares of each set, as few rows were kept."
     doc = words or about.get("doc", "")
-    return Distribution(field.name, doc, _facts(about), svg, left, right, yes, " ".join(notes))
+    return Distribution(field.name, doc, _facts(about), svg, left, right, yes, note)
 
 
 def _drawn(
@@ -174,10 +172,11 @@ def _series(label: str, values: np.ndarray) -> Series:
 
 
 def _facts(about: Mapping[str, str]) -> tuple[str, ...]:
-    low, high = about.get("low", ""), about.get("high", "")
+    low, high = (about.get(end, "").replace("-", MINUS) for end in ("low", "high"))
     ranged = f"range {low or '−∞'} to {high or '∞'}" if low or high else ""
     writer = f"by {about['scorer']}" if "scorer" in about else ""
-    parts = (writer, about.get("unit", ""), ranged, about.get("better", ""))
+    better = about.get("better", "")
+    parts = (writer, about.get("unit", ""), ranged, "" if better == "neither" else better)
     return tuple(part for part in parts if part)
 
 

@@ -23,7 +23,8 @@ most such each other its it's i'm don't does did doing been being use used using
 give given like want need help please tell know think say said one two three first new out off own
 after before because while during both few many much here again once our ours mine yours let write
 provide following answer question sentence text example human assistant you're i've i'll that's
-what's really sure yes well good thing things someone per something anything
+what's really sure yes well good thing things someone per something anything too lot way right
+back going go come take put still even
 """
 COMMON = frozenset(_COMMON_TEXT.split())
 """English words that say nothing of a topic; other languages are told apart by frequency alone."""

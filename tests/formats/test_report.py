@@ -89,7 +89,7 @@ def test_the_page_tells_counts_reasons_values_and_evidence():
     assert "skipped: if: gpu" in page.text
     assert "the crowd's own" in page.text
     assert "reward of chosen less reward of rejected" in page.text and "higher: chosen better" in page.text
-    assert "12,345" in page.text
+    assert "12 KiB" in page.text
     assert "seed: 7" in page.text
     rows = browsed(page)
     assert len([row for row in rows if not row["reason"]]) == min(kept, 60)
@@ -97,6 +97,14 @@ def test_the_page_tells_counts_reasons_values_and_evidence():
     assert gone and all(row["values"][0][0] == "margin" for row in gone)
     shown = {row["id"] for row in rows if not row["reason"]}
     assert shown <= set(run.tables["filter.margin"]["id"].to_pylist())
+
+
+def test_facts_of_sinks_are_told_in_words():
+    facts = {"rows": {"train": 1200, "test": 40}, "left_out": {}, "files": [{"a": 1}, {"a": 2}], "split": ["a", "b"]}
+    page = Page(build_report(FakeRun().source(pairs(["p"], ["a"], ["b"])).sink("write.parquet", facts | {"mean": 3.0})))
+    told = page.text.split("Left behind")[1].split("Provenance")[0]
+    assert all(words in told for words in ("train 1,200, test 40", "files2", "a, b", "mean3"))
+    assert "left out" not in told and "{" not in told
 
 
 def test_the_page_is_the_same_at_every_build():

@@ -23,8 +23,6 @@ def test_before_is_the_stage_before_the_first_decision():
     drawn, left = distributions(compare(run))
     rows = {d.name: (d.before.rows, d.after.rows) for d in drawn}
     assert rows == {"a": (20, 5), "b": (15, 5)} and left == ()
-    notes = {d.name: d.note for d in drawn}
-    assert notes["a"] == "" and "score.b" in notes["b"]
 
 
 def test_several_sources_are_compared_where_they_have_met():
