@@ -19,6 +19,8 @@ from .cursor import Dense, Sparse, parquet_tables, prefetched
 from .row import SYSTEM
 
 BATCH: Final = 8192
+FIRST_BATCH: Final = 256  # tells how large rows are
+BATCH_BYTES: Final = 64 << 20
 
 
 @final
@@ -113,18 +115,24 @@ class Frame:
         return pa.concat_tables(tables) if tables else self._empty(names)
 
     def parcels(self, columns: Sequence[str] | None = None, size: int = BATCH) -> Iterator[tuple[np.ndarray, pa.Table]]:
-        """(positions in the level, table) for every stretch of `size` stored rows that has any left."""
+        """(positions in the level, table) for every stretch of stored rows that has any left.
+
+        A stretch is `size` rows, or fewer where rows are large: about 64 MiB at most.
+        """
         if not self.rows:
             return
         names = list(self.names if columns is None else columns)
         alive = self.alive()
         reader = _Reader(self, names)
-        for start in range(0, self.level.rows, size):
-            stop = min(start + size, self.level.rows)
+        start, step = 0, min(size, FIRST_BATCH)
+        while start < self.level.rows:
+            stop = min(start + step, self.level.rows)
             positions = np.flatnonzero(alive[start:stop]) + start
             table = reader.read(start, stop, positions)
             if len(positions):
+                step = max(1, min(size, BATCH_BYTES * len(positions) // max(1, table.nbytes)))
                 yield positions, table
+            start = stop
 
     def _empty(self, names: list[str]) -> pa.Table:
         schema = self.schema

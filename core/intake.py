@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from .cursor import Appender
 from .errors import InputError
-from .frame import Frame, Level
+from .frame import BATCH_BYTES, Frame, Level
 from .hashing import Occurrences, hash_column, hash_rows, hex_ids
 from .row import COLUMNS, CONTENT, PLACE, SYSTEM
 from .stage import Source
 
 SYSTEM_SCHEMA: Final = pa.schema([(name, COLUMNS[name]) for name in SYSTEM])
-BATCH_BYTES: Final = 64 << 20
 
 
 @final

@@ -13,7 +13,8 @@ import numpy as np
 
 from .errors import InputError
 
-BLOCK: Final = 1024  # rows a tile side: a float32 tile is 4 MB, within the cache when it is compared
+TALL: Final = 4096  # rows of a tile, so that the columns' best are merged seldom …
+BLOCK: Final = 1024  # … and its columns: 16 MB of float32
 
 
 class Neighbours(NamedTuple):
@@ -42,14 +43,15 @@ def nearest(vectors: np.ndarray, k: int) -> Neighbours:
         raise InputError("a vector holds NaN or infinity", hint="drop rows without a vector first")
     tiles = _Tiles(x)
     best = _Best(n, k)
-    for top in range(0, n, BLOCK):
-        rows = slice(top, min(top + BLOCK, n))
+    for top in range(0, n, TALL):
+        rows = slice(top, min(top + TALL, n))
         left = tiles.left(rows)
         for side in range(top, n, BLOCK):
             columns = slice(side, min(side + BLOCK, n))
             closeness = tiles.product(left, columns)
-            if side == top:
-                np.fill_diagonal(closeness, -np.inf)
+            if side < rows.stop:  # these columns are among the rows: both orders are in these tiles
+                own = np.arange(columns.start, columns.stop)
+                closeness[own - top, own - side] = -np.inf
             else:
                 best.improve(columns, closeness.T, top)
             best.improve(rows, closeness, side)
@@ -76,7 +78,7 @@ class _Tiles:
         self._x = x
         self._mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._right = np.empty((BLOCK, x.shape[1] + 2), np.float32)
-        self._out = np.empty(BLOCK * BLOCK, np.float32)
+        self._out = np.empty(TALL * BLOCK, np.float32)
 
     def left(self, rows: slice) -> np.ndarray:
         """The factor of these rows, [b, d + 2]."""

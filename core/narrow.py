@@ -48,4 +48,4 @@ class Narrow:
             connection.execute("SET temp_directory=?", [str(self._path.parent / "spill")])
             source = str(self._path).replace("'", "''")
             connection.execute(f"CREATE VIEW narrow AS SELECT * FROM read_parquet('{source}')")
-            return connection.execute(query, list(parameters)).to_arrow_table()
+            return connection.sql(query, params=list(parameters)).to_arrow_table()
