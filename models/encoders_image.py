@@ -70,7 +70,7 @@ def _forward(images: Sequence[bytes], output: str, width: int) -> np.ndarray:
 
     def run(start: int) -> np.ndarray:
         stop = min(start + MICRO_BATCH, len(distinct))
-        pixels = np.stack([_pixels(distinct[k], int(first[k])) for k in range(start, stop)])
+        pixels = np.stack([pixels_of(distinct[k], int(first[k])) for k in range(start, stop)])
         found: np.ndarray = network.run([output], {"pixels": pixels})[0]
         return found
 
@@ -81,8 +81,11 @@ def _forward(images: Sequence[bytes], output: str, width: int) -> np.ndarray:
     return np.take(rows, index, axis=0)
 
 
-def _pixels(image: bytes, position: int) -> np.ndarray:
-    """float32 [3, 224, 224] in about [-1, 1], RGB: upright, centre crop, bicubic."""
+def pixels_of(image: bytes, position: int) -> np.ndarray:
+    """What the network sees: float32 [3, 224, 224] in [-1, 1], RGB, upright, centre crop, bicubic.
+
+    Raises RowError naming `position` for bytes that are not an image.
+    """
     from PIL import Image, ImageOps
 
     try:
