@@ -55,9 +55,9 @@ def write_report(view: RunView, path: Path) -> Path:
 
 def gather(view: RunView) -> ReportData:
     """Everything the page says, read from the run in bounded memory."""
-    spans, thumbs = compare(view), Thumbnails()
-    kept = kept_pairs(spans, thumbs)
-    blocks, left_reasons, dropped = reason_blocks(view, thumbs)
+    spans = compare(view)
+    kept = kept_pairs(spans, Thumbnails())
+    blocks, left_reasons, dropped = reason_blocks(view, Thumbnails())
     scores, left_columns = distributions(spans)
     length, evidence = length_bias(spans), evidence_of(view)
     name, about = about_recipe(view.recipe)

@@ -129,8 +129,14 @@ def _content(message: Mapping[str, Any]) -> str:
 
 
 def pairs_json(pairs: Sequence[Pair]) -> str:
-    """The pairs as JSON that may stand inside a script element: no `<`, `>` or `&`, no line separators."""
+    """The pairs as JSON that may stand inside a script element: no `<`, `>` or `&`, no line separators.
+
+    Thumbnails are left out: the script takes them from the plain list, which has the same order.
+    """
     rows = [asdict(pair) for pair in pairs]
+    for row in rows:
+        for part in ("prompt", "chosen", "rejected"):
+            del row[part]["image"]
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS: Final = 24
 BINS: Final = 36
+"""Bins of a large set; a small one has about twice the root of its values."""
 FEW: Final = 0.08
 """Below this share of rows kept, bars show shares of their own set: counts would be invisible."""
 _PLAIN: Final = ("weight", "p_chosen")
@@ -159,7 +160,8 @@ def bins(values: np.ndarray) -> tuple[np.ndarray, tuple[bool, bool], bool]:
     low, high = first - reach if cut[0] else low, last + reach if cut[1] else high
     if high <= low:
         return np.array([low - 0.5, low + 0.5]), (False, False), False
-    return np.linspace(low, high, BINS + 1), cut, False
+    number = min(BINS, max(8, round(2 * len(values) ** 0.5)))
+    return np.linspace(low, high, number + 1), cut, False
 
 
 def _series(label: str, values: np.ndarray) -> Series:

@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 SIDE: Final = 320
 """Longest side of a thumbnail, pixels."""
-MOST: Final = 24
-"""Thumbnails a page carries; images after these are named, not shown."""
+MOST: Final = 12
+"""Different thumbnails of one list; images after these are named, not shown."""
 
 
 @final

@@ -9,10 +9,11 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
-from frames import TableFrame
 from rather.core.hashing import hash_column, hex_ids
 from rather.core.row import PLACE, arrow_vectors, text_answers, text_messages
 from rather.core.stage import Column
+
+from .frames import TableFrame
 
 RECIPE = """# Clean human pairs: drop what looks flipped, keep wide margins.
 # Cost: nothing; everything runs on this machine.

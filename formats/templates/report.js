@@ -40,8 +40,8 @@
     });
   }
 
-  // printing shows every example
-  window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+  // printing shows the examples of every reason
+  window.addEventListener("beforeprint", () => document.querySelectorAll("details.card").forEach((d) => { d.open = true; }));
 
   const rows = JSON.parse($("data").textContent);
   const browser = $("browser");
@@ -68,14 +68,17 @@
   const view = make("div", { className: "view" });
   view.setAttribute("aria-live", "polite");
 
-  const side = (part, tone, head) => {
+  const written = document.querySelectorAll("#plain details"); // the same rows, in the same order
+  const side = (row, k, tone, head) => {
+    const part = row[tone];
+    const image = written[k].querySelector(`.${tone} img`);
     const box = make("div", { className: `answer ${tone}` }, make("h5", { textContent: head }));
-    if (part.image) box.append(make("img", { src: part.image, alt: `${head} image` }));
+    if (image) box.append(make("img", { src: image.src, alt: image.alt }));
     if (part.text) {
       const text = make("p", { textContent: part.text });
       text.dir = "auto";
       box.append(text);
-    } else if (!part.image) box.append(make("p", { className: "none", textContent: "no text" }));
+    } else if (!image) box.append(make("p", { className: "none", textContent: "no text" }));
     if (part.cut) box.append(make("p", { className: "cut", textContent: `cut; ${part.cut.toLocaleString("en")} characters in all` }));
     return box;
   };
@@ -95,8 +98,8 @@
     }
     const state = make("p", { className: `state ${row.reason ? "dropped" : "kept"}` }, make("b", { textContent: row.reason ? "Dropped" : "Kept" }));
     if (row.reason) state.append(` by ${row.stage}: ${row.reason}`);
-    const sides = make("div", { className: "sides" }, side(row.prompt, "prompt", "Prompt"),
-      side(row.chosen, "chosen", row.heads[0]), side(row.rejected, "rejected", row.heads[1]));
+    const sides = make("div", { className: "sides" }, side(row, shown[at], "prompt", "Prompt"),
+      side(row, shown[at], "chosen", row.heads[0]), side(row, shown[at], "rejected", row.heads[1]));
     const values = make("dl", { className: "values" });
     row.values.forEach(([name, value]) => values.append(make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
     view.append(state, sides, values, make("p", { className: "place", textContent: [row.place, row.id].filter(Boolean).join(" \u00b7 ") }));

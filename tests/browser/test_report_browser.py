@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from fake_view import MARGIN, FakeRun, evidence, pairs, vectors
 from rather.formats.report import build_report
+
+from ..fake_view import MARGIN, FakeRun, evidence, pairs, vectors
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)

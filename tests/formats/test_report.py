@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from fake_view import MARGIN, FakeRun, evidence, pairs, vectors
 from rather.core.row import COLUMNS
 from rather.core.stage import Column
 from rather.formats.report import build_report, write_report
 from rather.formats.thumbnails import MOST, SIDE
+
+from ..fake_view import MARGIN, FakeRun, evidence, pairs, vectors
 
 VOID = {"meta", "link", "img", "input", "br", "line", "circle", "rect", "path", "stop"}
 NASTY = '</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> & "quoted"'
@@ -223,7 +224,7 @@ def test_images_are_shown_small_and_few():
     rows.append({"text": None, "image": {"bytes": b"not an image", "path": "broken.png"}})
     table = table.append_column("rejected", pa.array(rows, COLUMNS["rejected"]))
     page = Page(build_report(FakeRun().source(table)))
-    data = {row["rejected"]["image"] for row in browsed(page)} - {""}
+    data = {attrs["src"] or "" for attrs in page.of("img")}
     assert 0 < len(data) <= MOST
     small = Image.open(BytesIO(base64.b64decode(data.pop().partition(",")[2])))
     assert small.size == (SIDE, SIDE // 2)

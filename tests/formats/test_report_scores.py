@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from fake_view import FakeRun, pairs
-from frames import TableFrame
 from rather.core.stage import Column
 from rather.formats.report_compare import SAMPLE, WHOLE, compare, lowest, picked, rows_of
 from rather.formats.report_scores import bins, distributions, length_bias, longer, score_fields
+
+from ..fake_view import FakeRun, pairs
+from ..frames import TableFrame
 
 
 def run_of(n: int) -> FakeRun:

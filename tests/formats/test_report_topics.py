@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from fake_view import FakeRun, pairs, vectors
 from rather.core.row import numpy_vectors
 from rather.formats.report_compare import compare
 from rather.formats.report_topics import topic_map
 from rather.formats.topics import distinctive_words, find_topics
+
+from ..fake_view import FakeRun, pairs, vectors
 
 SUBJECTS = ("violin concert orchestra", "sourdough flour oven", "glacier crevasse alpine", "compiler parser syntax")
 
