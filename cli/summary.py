@@ -77,9 +77,8 @@ def print_pairs(view: RunView, n: int) -> None:
         origin = (made[index] or {}).get("made_by") or {}
         why = [f"{name} {table[name][index].as_py():.2f}" for name in measured if table[name][index].is_valid]
         why += [f"rejected made by {origin['method']} {origin['params']}"] * bool(origin.get("method"))
-        print(
-            f"\n{index + 1}. {prompt}\n   this:        {chosen}\n   rather than: {rejected}\n   kept:        {'; '.join(why)}"
-        )
+        print(f"\n{index + 1}. {prompt}\n   this:        {chosen}\n   rather than: {rejected}")
+        print(f"   kept:        {'; '.join(why)}")
 
 
 def _short(text: str | None) -> str:

@@ -187,7 +187,7 @@ class _Engine:
         """What `RunView` needs to open the folder later."""
         homes = {self.plan.nodes[i].name: path.name for i, path in self.view.homes.items()}
         return {
-            "homes": homes, "limit": self.options.limit, "shard": self.options.shard,
+            "homes": homes, "cwd": str(Path.cwd()), "limit": self.options.limit, "shard": self.options.shard,
             "seconds": round(self.view.seconds, 3), "peak_mib": round(self.view.peak_mib, 1),
             "reused": [self.plan.nodes[i].name for i in sorted(self.view.reused)],
         }  # fmt: skip

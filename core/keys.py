@@ -46,6 +46,7 @@ def stage_parts(plan: Plan, node: Node) -> list[str]:
         json.dumps(stage.model_dump(mode="json"), sort_keys=True, default=str),
         json.dumps(identities, sort_keys=True, default=str),
         repr(node.until_rows),
+        repr(stage.materials()),
         _foreign_source(stage),
     ]
 

@@ -111,7 +111,7 @@ class _Best:
         k = self.value.shape[1]
         start = 0
         if np.isneginf(self.value[rows.start, -1]):
-            start = min(tile.shape[1], max(4 * k, 64))  # a sorted strip sets a bound that few will beat
+            start = min(tile.shape[1], max(16 * k, 256))  # a sorted strip sets a bound that few beat
             self._merge(rows.start + np.arange(len(tile)), tile[:, :start], base + np.arange(start))
         bound = self.value[rows, -1:]
         if tile.flags.c_contiguous:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import InputError
 from .plan import make_plan
+from .recipe import StageEntry
 from .recipe_parser import read_recipe
 from .store import RECORD, Record
 from .view import RunView
@@ -22,7 +24,9 @@ def open_run(path: str | Path) -> RunView:
             "not a finished run folder (no run.json)", place=str(path), hint="give the folder `rather run` printed"
         ) from error
     recipe = read_recipe(folder / "recipe.yaml")
-    plan = make_plan(recipe, check_sources=False)
+    plan = make_plan(
+        replace(recipe, stages=tuple(_from(e, Path(index["cwd"])) for e in recipe.stages)), check_sources=False
+    )
     shard = tuple(index["shard"]) if index["shard"] else None
     view = RunView(
         folder, plan, recipe.dump(), index["limit"], shard, seconds=index["seconds"], peak_mib=index["peak_mib"]
@@ -35,3 +39,13 @@ def open_run(path: str | Path) -> RunView:
             if node.name in index["reused"]:
                 view.reused.add(node.index)
     return view
+
+
+def _from(entry: StageEntry, folder: Path) -> StageEntry:
+    """The entry with a relative `path` of a source as it was meant: from where the run was started."""
+    path = entry.options.get("path")
+    if path is None or not entry.kind.startswith("read.") or not isinstance(path.value, str):
+        return entry
+    if Path(path.value).exists() or not (folder / path.value).exists():
+        return entry
+    return replace(entry, options=entry.options | {"path": replace(path, value=str(folder / path.value))})

@@ -144,6 +144,10 @@ class Stage(BaseModel, ABC):
         """Most paid calls one row can take, for `rather plan`."""
         return 0.0
 
+    def materials(self) -> tuple[str, ...]:
+        """Digests of what else decides a result (templates, word lists): part of the cache key."""
+        return ()
+
     def faults(self) -> Sequence[str]:
         """Mistakes only this stage can see (files, combinations of options); empty when sound."""
         return ()
