@@ -94,7 +94,7 @@ def with_model(answers: pa.Array, model: pa.Array) -> pa.Array:
 def picked(first: pa.Array, second: pa.Array, side: np.ndarray) -> pa.Array:
     """`first` where `side` is 0, `second` where it is 1, null where it is -1."""
     n = len(first)
-    place = pa.array(np.arange(n) + n * np.maximum(side, 0), mask=side < 0)
+    place = pa.array(np.arange(n) + n * np.maximum(side.astype(np.int64), 0), mask=side < 0)
     return pa.concat_arrays([first, second]).take(place)
 
 

@@ -46,28 +46,45 @@ def read(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table]:
 
 
 def _texts(path: Path, drop: bool, bad: list[str]) -> Iterator[pa.Table]:
+    faults: list[Any] = []
+    names = _header(path)
+    conversion = pv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    with pa.input_stream(str(path), compression="detect") as stream:
+        for batch in pv.open_csv(stream, _reading(), _parsing(path, faults), conversion):
+            _count(faults, bad, drop, path)
+            yield pa.Table.from_batches([batch])
+        if faults:  # nothing sound stood behind them
+            _count(faults, bad, drop, path)
+            yield pa.schema([(name, pa.string()) for name in names]).empty_table()
+
+
+def _count(faults: list[Any], bad: list[str], drop: bool, path: Path) -> None:
+    if faults and not drop:
+        cause = f"{faults[0].actual_columns} fields where the header has {faults[0].expected_columns}"
+        hint = "quote fields that hold the delimiter, or go on with bad_lines: drop"
+        raise InputError(cause, place=f"{path}:{faults[0].number}", hint=hint)
+    bad += ["wrong number of fields"] * len(faults)
+    faults.clear()
+
+
+def _reading() -> pv.ReadOptions:
+    return pv.ReadOptions(use_threads=False, block_size=BLOCK)
+
+
+def _parsing(path: Path, faults: list[Any]) -> pv.ParseOptions:
+    """Malformed lines are entered in `faults`: an exception cannot leave the handler."""
+
     def note(row: Any) -> str:
-        if not drop:
-            cause = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-            hint = "quote fields that hold the delimiter, or go on with bad_lines: drop"
-            raise InputError(cause, place=f"{path}:{row.number or ''}".rstrip(":"), hint=hint)
-        bad.append("wrong number of fields")
+        faults.append(row)
         return "skip"
 
-    parsing = pv.ParseOptions(
-        delimiter="\t" if ".tsv" in path.suffixes else ",", newlines_in_values=True, invalid_row_handler=note
-    )
-    names = _header(path, parsing)
-    conversion = pv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    reading = pv.ReadOptions(use_threads=False, block_size=BLOCK)
-    with pa.input_stream(str(path), compression="detect") as stream:
-        for batch in pv.open_csv(stream, reading, parsing, conversion):
-            yield pa.Table.from_batches([batch])
+    delimiter = "\t" if ".tsv" in path.suffixes else ","
+    return pv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
 
 
-def _header(path: Path, parsing: pv.ParseOptions) -> list[str]:
+def _header(path: Path) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
-        names: list[str] = pv.open_csv(stream, pv.ReadOptions(use_threads=False, block_size=BLOCK), parsing).schema.names
+        names: list[str] = pv.open_csv(stream, _reading(), _parsing(path, [])).schema.names
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise InputError(f"the header names a column twice: {', '.join(double)}", place=str(path))

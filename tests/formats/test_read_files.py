@@ -1,0 +1,311 @@
+"""Files of every format: types that widen, bad lines, projection, folders, splits and faults."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from rather.core.errors import InputError
+from rather.formats import jsonlines
+from rather.formats.read_pairs import ReadPairs
+from rather.formats.read_rows import ReadRows
+
+PAIRS = pa.table({"prompt": ["p", "q"], "chosen": ["a", "c"], "rejected": ["b", "d"], "score": [1.5, 2.0]})
+
+
+SHAPES = [b'{"prompt": "p"}', b'{"a": {"b": [1, null]}}', b"null", b"[", b"{}"]
+PIECES = st.binary(max_size=40) | st.sampled_from(SHAPES)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def rows_of(path: Path | str, **options: Any) -> list[dict[str, Any]]:
+    source = ReadRows(path=str(path), **options)
+    assert source.faults() == []
+    return pa.concat_tables(source.batches()).to_pylist()
+
+
+def lines(*rows: Any) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def write_csv(path: Path) -> None:
+    path.write_text("prompt,chosen,rejected,score\np,a,b,1.5\nq,c,d,2.0\n")
+
+
+WRITERS = {
+    "x.parquet": lambda path: pq.write_table(PAIRS, path),
+    "x.feather": lambda path: feather.write_feather(PAIRS, str(path)),
+    "x.arrow": lambda path: write_stream(path),
+    "x.jsonl": lambda path: path.write_bytes(lines(*PAIRS.to_pylist())),
+    "x.jsonl.gz": lambda path: path.write_bytes(gzip.compress(lines(*PAIRS.to_pylist()))),
+    "x.ndjson.bz2": lambda path: path.write_bytes(bz2.compress(lines(*PAIRS.to_pylist()))),
+    "x.json": lambda path: path.write_text(json.dumps(PAIRS.to_pylist(), indent=2)),
+    "x.csv": write_csv,
+    "x.csv.gz": lambda path: path.write_bytes(gzip.compress(b"prompt,chosen,rejected,score\np,a,b,1.5\nq,c,d,2.0\n")),
+    "x.tsv": lambda path: path.write_text("prompt\tchosen\trejected\tscore\np\ta\tb\t1.5\nq\tc\td\t2.0\n"),
+}
+
+
+def write_stream(path: Path) -> None:
+    with pa.ipc.new_stream(str(path), PAIRS.schema) as writer:
+        writer.write_table(PAIRS)
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
+    WRITERS[name](tmp_path / name)
+    pq.write_table(PAIRS, tmp_path / "other.parquet")
+    expected = pa.concat_tables(ReadPairs(path=str(tmp_path / "other.parquet")).batches())
+    source = ReadPairs(path=str(tmp_path / name))
+    assert pa.concat_tables(source.batches()).equals(expected)
+    assert list(source.schema_names()) == expected.column_names
+    assert source.replayable() == name.endswith((".parquet", ".feather", ".arrow"))
+    (part,) = source.batches(["score", "prompt"])
+    assert part.column_names == ["prompt", "score"] and part["score"].to_pylist() == [1.5, 2.0]
+
+
+def test_only_what_is_asked_for_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(PAIRS, path)
+    asked: list[list[str]] = []
+    real = pq.ParquetFile.iter_batches
+
+    def watched(self: Any, batch_size: int, columns: list[str] | None = None) -> Any:
+        if columns is not None:
+            asked.append(columns)
+        return real(self, batch_size=batch_size, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
+    source = ReadPairs(path=str(path))
+    for wanted in (["score"], ["rejected"], ["prompt"]):
+        list(source.batches(wanted))
+    assert asked == [["score"], ["rejected"], ["prompt"]]
+
+
+def test_types_widen_through_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late keys, null then typed, whole numbers then fractions, nested objects that differ; dates stay text."""
+    monkeypatch.setattr(jsonlines, "BLOCK", 64)
+    monkeypatch.setattr(jsonlines, "PEEK", 64)
+    rows = [
+        {"n": 1, "day": "2020-01-01", "late": None, "extra": {"a": 1}, "mixed": "s", "tags": [], "big": 1},
+        {"n": 2, "day": "2020-01-02", "late": None, "extra": {"b": ["x"]}, "mixed": {"z": 1, "y": None}, "empty": {}},
+        {"n": 2.5, "day": "soon", "late": "now", "extra": {"a": None}, "mixed": 3, "new": True, "big": 2**63},
+    ]
+    (tmp_path / "x.jsonl").write_bytes(lines(*rows))
+    source = ReadRows(path=str(tmp_path / "x.jsonl"))
+    tables = list(source.batches())
+    assert len(tables) == 3 and len({table.schema for table in tables}) == 1
+    assert pa.concat_tables(tables).to_pylist() == [
+        {
+            "n": 1.0, "day": "2020-01-01", "late": None, "extra": {"a": 1, "b": None}, "mixed": "s", "tags": [],
+            "big": "1", "empty": None, "new": None,
+        },
+        {
+            "n": 2.0, "day": "2020-01-02", "late": None, "extra": {"a": None, "b": ["x"]}, "mixed": '{"y":null,"z":1}',
+            "tags": None, "big": None, "empty": "{}", "new": None,
+        },
+        {
+            "n": 2.5, "day": "soon", "late": "now", "extra": {"a": None, "b": None}, "mixed": "3", "tags": None,
+            "big": "9223372036854775808", "empty": None, "new": True,
+        },
+    ]  # fmt: skip
+
+
+def test_an_object_used_as_a_dictionary_is_json(tmp_path: Path) -> None:
+    """300 keys seen once each would make 300 columns of nulls."""
+    rows = [{"votes": {f"u{k}": k}} for k in range(300)]
+    (tmp_path / "x.jsonl").write_bytes(lines(*rows))
+    assert [row["votes"] for row in rows_of(tmp_path / "x.jsonl")] == [f'{{"u{k}":{k}}}' for k in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (b'{"prompt": "x"', "not valid JSON"),
+        (b'{"prompt": 1} null', "not valid JSON"),
+        (b"null", "not a JSON object"),
+        (b"[1, 2]", "not a JSON object"),
+        (b'{"prompt": "\xff"}', "not UTF-8"),
+        (b'{"prompt": "\\ud800"}', "not UTF-8"),
+        (b'{"prompt": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+    ],
+)
+def test_a_bad_line_is_named_or_kept_as_an_empty_row(tmp_path: Path, bad: bytes, told: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(lines({"prompt": "p", "k": 1}) + b"\n" + bad + b"\n" + lines({"prompt": "q", "k": 2}))
+    with pytest.raises(InputError) as caught:
+        list(ReadRows(path=str(path)).batches())
+    assert told in caught.value.cause and caught.value.place == f"{path}:3" and "bad_lines" in caught.value.hint
+    found = rows_of(path, bad_lines="drop")
+    assert [row["k"] for row in found] == [1, None, 2]
+    assert [row["prompt"] is None for row in found] == [False, True, False]
+    assert found[0]["read_error"] is None and told in found[1]["read_error"] and len(found[1]["read_error"]) < 30
+    (only,) = ReadRows(path=str(path), bad_lines="drop").batches(["read_error"])
+    assert only["read_error"].null_count == 2
+
+
+def test_lines_that_arrow_refuses_and_json_allows(tmp_path: Path) -> None:
+    """A key given twice: the last one counts, as in Python's reader."""
+    (tmp_path / "x.jsonl").write_bytes(b'{"a": 1, "a": 2}\r\n{"a": 3}')
+    assert rows_of(tmp_path / "x.jsonl") == [{"a": 2}, {"a": 3}]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PIECES))
+@example([b"{}", b"null"])
+@example([b"[", b"]"])
+def test_any_bytes_are_rows_or_one_clear_error(tmp_path: Path, pieces: list[bytes]) -> None:
+    """With `drop`, every line that is not blank is a row."""
+    data = b"\n".join(pieces)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(data)
+    for options in ({}, {"bad_lines": "drop"}):
+        try:
+            count = sum(table.num_rows for table in ReadRows(path=str(path), **options).batches())
+        except InputError as error:
+            assert str(path) in error.show()
+            continue
+        if not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+            assert count == sum(1 for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=1, max_size=6))
+def test_any_objects_are_read_without_loss(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    """Each value comes back as itself or as the canonical JSON of itself; keys that were absent are null."""
+    assume(any(rows))
+    (tmp_path / "x.jsonl").write_bytes(lines(*rows))
+    found = rows_of(tmp_path / "x.jsonl")
+    assert len(found) == len(rows)
+    for row, back in zip(rows, found, strict=True):
+        for name in set(row) | set(back):
+            value, got = row.get(name), back.get(name)
+            text = isinstance(got, str) and not isinstance(value, str)
+            assert bare(json.loads(got) if text else got) == bare(value)
+
+
+def bare(value: Any) -> Any:
+    """Without the null keys that a common type adds."""
+    if isinstance(value, dict):
+        return {key: bare(inner) for key, inner in value.items() if inner is not None}
+    return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_a_json_array_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elements cut by a block's end, brackets in strings, line breaks between keys."""
+    monkeypatch.setattr(jsonlines, "BLOCK", 16)
+    rows = [{"a": "x]},[{" * k, "b": {"c": k}} for k in range(9)]
+    (tmp_path / "x.json").write_text(json.dumps(rows, indent=1))
+    assert len(list(ReadRows(path=str(tmp_path / "x.json")).batches())) > 1
+    assert rows_of(tmp_path / "x.json") == rows
+    for broken in ('[{"a": 1}', '[{"a": 1} {"a": 2}]', '[{"a": 1}] x', "["):
+        (tmp_path / "x.json").write_text(broken)
+        with pytest.raises(InputError, match="x.json"):
+            list(ReadRows(path=str(tmp_path / "x.json")).batches())
+
+
+def test_csv_types_lose_nothing(tmp_path: Path) -> None:
+    """007 is no number, an empty number is null, an empty text is empty, quoted line breaks stay."""
+    (tmp_path / "x.csv").write_text('id,n,f,ok,text\n007,1,0.5,true,"a\nb"\n8,,1e3,false,\n')
+    assert rows_of(tmp_path / "x.csv") == [
+        {"source_id": "007", "n": 1, "f": 0.5, "ok": True, "text": "a\nb"},
+        {"source_id": "8", "n": None, "f": 1000.0, "ok": False, "text": ""},
+    ]
+    (tmp_path / "x.csv").write_text("prompt,chosen,rejected\np,3.10,4\n")
+    (row,) = pa.concat_tables(ReadPairs(path=str(tmp_path / "x.csv")).batches()).to_pylist()
+    assert (row["chosen"]["text"], row["rejected"]["text"]) == ("3.10", "4")
+
+
+def test_a_csv_line_with_too_many_fields(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n3,4,5\n6,7\n")
+    with pytest.raises(InputError, match="3 fields where the header has 2"):
+        list(ReadRows(path=str(path)).batches())
+    found = rows_of(path, bad_lines="drop")
+    assert [row["a"] for row in found] == [1, 6, None]
+    assert [row["read_error"] for row in found] == [None, None, "wrong number of fields"]
+    path.write_text("a,b\n3,4,5\n6\n")
+    assert [row["read_error"] for row in rows_of(path, bad_lines="drop")] == ["wrong number of fields"] * 2
+
+
+def test_files_of_a_folder_are_one_source(tmp_path: Path) -> None:
+    """Sorted by name; a column that one file lacks is null there; types widen across files."""
+    (tmp_path / "b.jsonl").write_bytes(lines({"n": 2.5, "k": "x"}))
+    (tmp_path / "a.jsonl").write_bytes(lines({"n": 1}))
+    (tmp_path / "notes.txt").write_text("not data")
+    assert rows_of(tmp_path) == [{"n": 1.0, "k": None}, {"n": 2.5, "k": "x"}]
+    assert rows_of(tmp_path / "*.jsonl") == rows_of(tmp_path)
+    pq.write_table(pa.table({"n": [1]}), tmp_path / "c.parquet")
+    (fault,) = ReadRows(path=str(tmp_path)).faults()
+    assert ".jsonl, .parquet" in fault and "glob" in fault
+
+
+def test_parquet_files_that_disagree(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"n": [1], "k": pa.array(["x"], pa.large_string())}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"n": [1.5], "m": [True]}), tmp_path / "b.parquet")
+    assert rows_of(tmp_path) == [{"n": 1.0, "k": "x", "m": None}, {"n": 1.5, "k": None, "m": True}]
+    pq.write_table(pa.table({"n": ["one"]}), tmp_path / "c.parquet")
+    with pytest.raises(InputError, match=r"c\.parquet: column n is string here and double"):
+        list(ReadRows(path=str(tmp_path)).batches())
+
+
+def test_shards_of_a_split(tmp_path: Path) -> None:
+    for split, value in (("train", 1), ("test", 2)):
+        pq.write_table(pa.table({"n": [value]}), tmp_path / f"{split}-00000-of-00001.parquet")
+    assert rows_of(tmp_path) == [{"n": 1}] and rows_of(tmp_path, split="test") == [{"n": 2}]
+    assert "did you mean test?" in ReadRows(path=str(tmp_path), split="tset").faults()[0]
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
+    pq.write_table(PAIRS, tmp_path / "pairs.parquet")
+    assert "did you mean pairs.parquet?" in ReadPairs(path=str(tmp_path / "pears.parquet")).faults()[0]
+    assert "there is no folder" in ReadPairs(path=str(tmp_path / "no" / "x.jsonl")).faults()[0]
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 nothing")
+    assert "bad.parquet: cannot be read" in ReadPairs(path=str(tmp_path / "bad.parquet")).faults()[0]
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(lines(*PAIRS.to_pylist()) * 500)[:-40])
+    with pytest.raises(InputError, match="cut.jsonl.gz"):
+        list(ReadPairs(path=str(tmp_path / "cut.jsonl.gz")).batches())
+    (tmp_path / "double.csv").write_text("a,a\n1,2\n")
+    assert "twice: a" in ReadRows(path=str(tmp_path / "double.csv")).faults()[0]
+
+
+def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(lines({"a": 1}))
+    source = ReadRows(path=str(path))
+    before = source.fingerprint()
+    assert source.fingerprint() == before and source.file_names() == [str(path)]
+    path.write_bytes(lines({"a": 12}))
+    assert source.fingerprint() != before
+
+
+def test_seeds_keep_their_columns(tmp_path: Path) -> None:
+    """read.rows turns content into our types and leaves the rest; nothing is guessed."""
+    row = {"id": "s1", "instruction": "i", "candidates": ["a", None], "steps": ["one"], "subset": "x"}
+    (tmp_path / "x.jsonl").write_bytes(lines(row))
+    (found,) = rows_of(tmp_path / "x.jsonl", columns={"prompt": "instruction"})
+    assert [message["content"] for message in found["prompt"]] == ["i"]
+    assert found["candidates"][0]["text"] == "a" and found["candidates"][1] is None
+    assert (found["source_id"], found["source_steps"], found["subset"]) == ("s1", ["one"], "x")
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"\n\n")
+    assert sum(table.num_rows for table in ReadRows(path=str(tmp_path / "x.jsonl")).batches()) == 0
+    pq.write_table(PAIRS.slice(0, 0), tmp_path / "x.parquet")
+    source = ReadPairs(path=str(tmp_path / "x.parquet"))
+    assert sum(table.num_rows for table in source.batches()) == 0
+    assert "chosen" in source.schema_names()
