@@ -13,14 +13,16 @@ from .parting import list_lengths
 
 def is_image(kind: pa.DataType) -> bool:
     """True of raw bytes and of structs with `bytes`, as the Hub's `Image` feature has."""
-    return bool(pa.types.is_binary(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0))
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind = kind.field("bytes").type
+    return bool(pa.types.is_binary(kind))
 
 
 def is_answer(kind: pa.DataType) -> bool:
     """True of the types that `answers_of` understands."""
-    textual = pa.types.is_struct(kind) and kind.get_field_index("text") >= 0
-    nested = pa.types.is_nested(kind)
-    return textual or is_image(kind) or is_messages(kind) or not nested
+    if pa.types.is_struct(kind) and kind.get_field_index("text") >= 0 and kind != ANSWER:
+        return not pa.types.is_nested(kind.field("text").type)
+    return kind == ANSWER or is_image(kind) or is_messages(kind) or not pa.types.is_nested(kind)
 
 
 def answers_of(column: pa.Array, form: str = "") -> pa.Array:

@@ -12,6 +12,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 ROWS: Final = 16_384
+BYTES: Final = 64 << 20
 _PEEK: Final = 64
 
 
@@ -29,15 +30,17 @@ def scan_parquet(path: Path, drop: bool) -> pa.Schema:
 
 
 def read_parquet(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table]:
-    """Tables of at most `ROWS` rows, only the columns of `schema` decoded."""
+    """Tables of at most `ROWS` rows and about `BYTES`, only the columns of `schema` decoded."""
     with pq.ParquetFile(path) as file:
         names = [name for name in schema.names if name in file.schema_arrow.names]
         if not names:
             for group in range(file.num_row_groups):
                 yield _counted(file.metadata.row_group(group).num_rows)
             return
-        for batch in file.iter_batches(batch_size=ROWS, columns=names):
-            yield pa.Table.from_batches([batch])
+        for group in range(file.num_row_groups):
+            size = _step(file.metadata.row_group(group), set(names))
+            for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=names):
+                yield pa.Table.from_batches([batch])
 
 
 def peek_arrow(path: Path, drop: bool) -> pa.Table:
@@ -74,6 +77,13 @@ def _arrow(path: Path) -> Iterator[tuple[pa.Schema, Iterator[Any]]]:
         else:
             stream = ipc.open_stream(source)
             yield stream.schema, iter(stream)
+
+
+def _step(group: pq.RowGroupMetaData, names: set[str]) -> int:
+    """Rows a table: fewer where rows are large, as with images."""
+    columns = (group.column(index) for index in range(group.num_columns))
+    size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] in names)
+    return max(1, min(ROWS, BYTES * group.num_rows // max(size, 1)))
 
 
 def _counted(rows: int) -> pa.Table:

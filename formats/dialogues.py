@@ -22,6 +22,8 @@ _ROLES: Final = {
     "human": "user", "prompter": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant",
     "model": "assistant", "observation": "tool", "function_response": "tool",
 }  # fmt: skip
+_PARTS: Final = pa.list_(pa.struct([("type", pa.string()), ("text", pa.string())]))
+_UNIFORM: Final = pa.list_(pa.struct([("role", pa.string()), ("content", _PARTS), ("tool_calls", pa.string())]))
 
 
 def is_messages(kind: pa.DataType) -> bool:
@@ -29,8 +31,17 @@ def is_messages(kind: pa.DataType) -> bool:
     one = kind.value_type if pa.types.is_list(kind) else kind
     if not pa.types.is_struct(one):
         return False
-    names = {field.name for field in one}
-    return bool(names & {"role", "from"}) and bool(names & {"content", "value"})
+    role = next((field.type for field in one if field.name in ("role", "from")), None)
+    content = next((field.type for field in one if field.name in ("content", "value")), None)
+    if role is None or content is None or pa.types.is_nested(role):
+        return False
+    item = content.value_type if pa.types.is_list(content) else content
+    return bool(not pa.types.is_nested(item) or (pa.types.is_list(content) and _is_part(item)))
+
+
+def is_prompt(kind: pa.DataType) -> bool:
+    """True of the types that `messages_of` understands."""
+    return is_messages(kind) or not (pa.types.is_nested(kind) or pa.types.is_binary(kind))
 
 
 def messages_of(column: pa.Array, role: str = "user", form: str = "") -> pa.Array:
@@ -57,6 +68,11 @@ def form_of(column: pa.Array) -> str:
     if pc.all(pc.match_substring_regex(texts, WHOLE)).as_py():
         return "whole"
     return "cues" if pc.any(pc.match_substring_regex(texts, TRANSCRIPT)).as_py() else ""
+
+
+def _is_part(kind: pa.DataType) -> bool:
+    known = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+    return bool(known) and not any(pa.types.is_nested(known[name]) for name in ("type", "text") if name in known)
 
 
 def _texts(text: pa.Array, role: str) -> pa.Array:
@@ -144,7 +160,7 @@ def _parsed(value: str | None, role: str) -> list[dict[str, Any]] | None:
     if value is None:
         return None
     found = _message_list(value)
-    listed = pa.array([value]) if found is None else pa.array([[_uniform(one) for one in found]])
+    listed = pa.array([value], pa.string()) if found is None else pa.array([[_uniform(one) for one in found]], _UNIFORM)
     messages: list[dict[str, Any]] = messages_of(listed, role)[0].as_py()
     return messages
 
@@ -162,8 +178,10 @@ def _message_list(value: str) -> list[dict[str, Any]] | None:
 def _uniform(one: dict[str, Any]) -> dict[str, Any]:
     role = one["role"] if "role" in one else _ROLES.get(str(one["from"]).lower(), one["from"])
     content = one.get("content", one.get("value"))
-    parts = content if isinstance(content, list) else [{"type": "text", "text": canonical(content)}]
-    return {"role": role, "content": parts, "tool_calls": canonical(one.get("tool_calls"))}
+    parts = content if isinstance(content, list) else [content]
+    listed = [part if isinstance(part, dict) else {"type": "text", "text": part} for part in parts]
+    texts = [{key: canonical(part.get(key)) for key in ("type", "text")} for part in listed]
+    return {"role": canonical(role), "content": texts, "tool_calls": canonical(one.get("tool_calls"))}
 
 
 def _each_alone(column: pa.Array) -> pa.Array:

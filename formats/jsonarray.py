@@ -12,42 +12,49 @@ from typing import Any, Final
 from ..core.errors import InputError
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_PARSE: Final = json.JSONDecoder().raw_decode
 
 
 def elements(head: bytes, stream: Any, size: int, path: Path) -> Iterator[bytes]:
     """Blocks of lines, one element a line, about `size` bytes each; `head` is what was read already."""
-    decode = codecs.getincrementaldecoder("utf-8")()
-    parse = json.JSONDecoder().raw_decode
     try:
-        text, position = decode.decode(head), head.decode("utf-8", "replace").index("[") + 1
-        lines: list[str] = []
-        while True:
-            position = _skip(text, position)
-            if text[position : position + 1] == "]":
-                break
-            try:
-                _, end = parse(text, position)
-                closed = _skip(text, end)
-                if closed == len(text):
-                    raise json.JSONDecodeError("the array does not end", text, closed)
-            except ValueError:
-                more = stream.read(max(size, len(text) - position))
-                if not more:
-                    raise
-                if lines:
-                    yield "\n".join(lines).encode() + b"\n"
-                text, position, lines = text[position:] + decode.decode(more), 0, []
-                continue
-            lines.append(text[position:end].replace("\n", " ").replace("\r", " "))
-            position = _after_comma(text, closed)
+        yield from _elements(head, stream, size)
     except RecursionError as error:
         raise InputError("nested too deeply", place=str(path)) from error
     except ValueError as error:
         raise InputError(f"not valid JSON: {error}", place=str(path)) from error
-    if _skip(text, position + 1) != len(text) or stream.read(size).strip():
-        raise InputError("something follows the JSON array", place=str(path))
+
+
+def _elements(head: bytes, stream: Any, size: int) -> Iterator[bytes]:
+    decode = codecs.getincrementaldecoder("utf-8")()
+    text, lines = decode.decode(head), list[str]()
+    position = text.index("[") + 1
+    while text[(position := _skip(text, position)) : position + 1] != "]":
+        try:
+            end, closed = _element(text, position)
+        except ValueError:
+            more = stream.read(max(size, len(text) - position))
+            if not more:
+                raise
+            if lines:
+                yield "\n".join(lines).encode() + b"\n"
+            text, position, lines = text[position:] + decode.decode(more), 0, []
+            continue
+        lines.append(text[position:end].replace("\n", " ").replace("\r", " "))
+        position = _after_comma(text, closed)
     if lines:
         yield "\n".join(lines).encode() + b"\n"
+    if _skip(text, position + 1) != len(text) or stream.read(size).strip():
+        raise ValueError("something follows the array")
+
+
+def _element(text: str, position: int) -> tuple[int, int]:
+    """Where the value at `position` ends, and where the comma or bracket after it stands."""
+    _, end = _PARSE(text, position)
+    closed = _skip(text, end)
+    if closed == len(text):
+        raise json.JSONDecodeError("the array does not end", text, closed)
+    return end, closed
 
 
 def _skip(text: str, position: int) -> int:

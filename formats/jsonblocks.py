@@ -111,6 +111,8 @@ def _fault(text: bytes) -> str:
         return "not UTF-8 text"
     except RecursionError:
         return "nested too deeply"
+    except json.JSONDecodeError as error:
+        return f"not valid JSON: {error.msg} at column {error.colno}"
     except ValueError as error:
         return f"not valid JSON: {error}"
     return "" if isinstance(value, dict) else "not a JSON object"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ..core.errors import InputError, did_you_mean
 from .answers import is_answer
-from .dialogues import is_messages
+from .dialogues import is_messages, is_prompt
 from .labels import Meaning, meaning_of
 
 LayoutName = Literal["auto", "explicit", "implicit", "labelled"]
@@ -94,7 +94,13 @@ def _laid(
         if not is_answer(fields[name].type):
             cause = f"column {name} is {fields[name].type}, which is no answer"
             raise InputError(cause, hint="strings, {role, content} messages and images are understood")
+    if prompt is not None and not is_prompt(fields[prompt].type):
+        cause = f"column {prompt} is {fields[prompt].type}, which is no prompt"
+        raise InputError(cause, hint="strings and {role, content} messages are understood")
     listed = any(is_messages(fields[side].type) or forms.get(side) == "json" for side in sides)
+    silent = [side for side in sides if listed and not is_prompt(fields[side].type)]
+    if silent:
+        raise InputError(f"one answer is messages and {silent[0]} is not", hint="both must be of one kind")
     spoken = listed or (prompt is None and pa.types.is_string(fields[sides[0]].type))
     addition = "input" if prompt == "instruction" and _is_text(fields, "input") else None
     system = next((name for name in ("system", "system_prompt") if prompt and _is_text(fields, name)), None)

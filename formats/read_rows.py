@@ -13,7 +13,7 @@ from ..core.row import COLUMNS
 from ..core.stage import Source
 from .answers import answer_lists, answers_of, is_answer
 from .assembly import Assembly, Sight, assembled, sighted, with_texts
-from .dialogues import is_messages, messages_of
+from .dialogues import is_prompt, messages_of
 from .hub_tables import open_tables
 from .pair_columns import Arrays, Group
 from .parting import without_last_cue
@@ -98,7 +98,7 @@ def _makers(sight: Sight) -> dict[str, Callable[[Arrays], Arrays]]:
     found: dict[str, Callable[[Arrays], Arrays]] = {}
     kinds = {name: field.type for name, field in sight.view.fields.items()}
     prompt = kinds.get("prompt")
-    if prompt is not None and (is_messages(prompt) or not pa.types.is_nested(prompt)):
+    if prompt is not None and is_prompt(prompt):
         form = sight.forms.get("prompt", "")
         found["prompt"] = lambda arrays: {"prompt": without_last_cue(messages_of(arrays["prompt"], "user", form))}
     for name in ("chosen", "rejected"):

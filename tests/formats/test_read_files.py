@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from rather.core.errors import InputError
-from rather.formats import jsonlines
+from rather.formats import columnar, jsonlines
 from rather.formats.read_pairs import ReadPairs
 from rather.formats.read_rows import ReadRows
 
@@ -83,16 +83,27 @@ def test_only_what_is_asked_for_is_decoded(tmp_path: Path, monkeypatch: pytest.M
     asked: list[list[str]] = []
     real = pq.ParquetFile.iter_batches
 
-    def watched(self: Any, batch_size: int, columns: list[str] | None = None) -> Any:
-        if columns is not None:
-            asked.append(columns)
-        return real(self, batch_size=batch_size, columns=columns)
+    def watched(self: Any, **how: Any) -> Any:
+        if "columns" in how:
+            asked.append(how["columns"])
+        return real(self, **how)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
     source = ReadPairs(path=str(path))
     for wanted in (["score"], ["rejected"], ["prompt"]):
         list(source.batches(wanted))
     assert asked == [["score"], ["rejected"], ["prompt"]]
+
+
+def test_large_rows_come_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten answers of 1 kB at 3 kB a table: at most three rows each, in order; short columns alone, all at once."""
+    monkeypatch.setattr(columnar, "BYTES", 3_500)
+    table = pa.table({"chosen": [chr(97 + k) * 1000 for k in range(10)], "n": list(range(10))})
+    pq.write_table(table, tmp_path / "x.parquet", use_dictionary=False)
+    tables = list(ReadRows(path=str(tmp_path / "x.parquet")).batches())
+    assert max(part.num_rows for part in tables) <= 3
+    assert pa.concat_tables(tables)["n"].to_pylist() == list(range(10))
+    assert len(list(ReadRows(path=str(tmp_path / "x.parquet")).batches(["n"]))) == 1
 
 
 def test_types_widen_through_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

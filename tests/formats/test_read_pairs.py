@@ -289,3 +289,26 @@ def test_plain_prompts_say_so(tmp_path: Path) -> None:
 def test_no_pair_to_be_found(tmp_path: Path, row: Row, options: Row, told: str) -> None:
     (fault,) = ReadPairs(path=written(tmp_path, [row]), **options).faults()
     assert told in fault
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"prompt": [{"role": "user", "text": "x"}], "chosen": "a", "rejected": "b"}, "which is no prompt"),
+        ({"prompt": "p", "chosen": [{"role": "user", "content": {"x": 1}}], "rejected": "b"}, "which is no answer"),
+    ],
+)
+def test_columns_of_no_known_make(tmp_path: Path, row: Row, told: str) -> None:
+    (fault,) = ReadPairs(path=written(tmp_path, [row])).faults()
+    assert told in fault and "understood" in fault
+
+
+def test_json_that_is_no_dialogue_is_text(tmp_path: Path) -> None:
+    """In a column of strings and lists, odd JSON neither breaks the run nor is lost."""
+    rows = [
+        {"prompt": "p", "chosen": [], "rejected": {"role": 1, "content": [2, {"text": "x"}]}},
+        {"prompt": "p", "chosen": "[1]", "rejected": "b"},
+    ]
+    first, second = read(tmp_path, rows)
+    assert first["chosen"] is None and first["rejected"]["text"] == "2\nx"
+    assert second == pair("p", "[1]", "b")
