@@ -82,8 +82,8 @@ def _arrow(path: Path) -> Iterator[tuple[pa.Schema, Iterator[Any]]]:
 def _step(group: pq.RowGroupMetaData, names: set[str]) -> int:
     """Rows a table: fewer where rows are large, as with images."""
     columns = (group.column(index) for index in range(group.num_columns))
-    size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] in names)
-    return max(1, min(ROWS, BYTES * group.num_rows // max(size, 1)))
+    size: int = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] in names)
+    return max(1, min(ROWS, BYTES * int(group.num_rows) // max(size, 1)))
 
 
 def _counted(rows: int) -> pa.Table:
