@@ -72,7 +72,7 @@ def filter_recipe(request: FilterRequest) -> Recipe:
     if request.format is not None:
         stages[0]["read.pairs"]["layout"] = request.format
     if request.dedup:
-        stages.append({"filter.exact_duplicates": {}})
+        stages += [{"score.answer_hash": {}}, {"filter.exact_duplicates": {"of": "pair"}}]
     stages += [{"embed.text": {}}, {"split.heldout": {"fraction": HELD_OUT}}, {"score.reward_head": {}}]
     if request.noise is not None:
         stages += [{"score.peer_review": {"noise": noise_of(request.noise)}}, {"filter.peer_review": {}}]

@@ -7,6 +7,7 @@ summed; the sum is mixed with the length. Not for adversaries: keys of paid call
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final, final
 
 import numpy as np
@@ -35,10 +36,7 @@ def hash_rows(table: pa.Table, names: list[str], seed: int = 0) -> np.ndarray:
     total = np.full(table.num_rows, mix(np.array([seed + 1], U64))[0], U64)
     for name in names:
         if name in table.column_names:
-            column = table[name]
-            if column.null_count == table.num_rows:
-                continue
-            total += mix(hash_column(column, seed) ^ U64(_name_salt(name)))
+            total += _share(table[name].combine_chunks(), name, lambda column: hash_column(column, seed))
     return mix(total)
 
 
@@ -198,10 +196,17 @@ def _hash_struct(array: pa.Array, seed: np.uint64) -> np.ndarray:
     total = np.full(len(array), seed ^ _M1, U64)
     for index, field in enumerate(array.type):
         child = array.field(index)  # unlike `flatten`, keeps what lies under a null struct: masked by the caller
-        if child.null_count == len(child):
-            continue
-        total += mix(_hash(child, mix(np.array([len(field.name)], U64) ^ seed)[0]) ^ U64(_name_salt(field.name)))
+        salted = mix(np.array([len(field.name)], U64) ^ seed)[0]
+        total += _share(child, field.name, lambda column, salted=salted: _hash(column, salted))
     return mix(total)
+
+
+def _share(column: pa.Array, name: str, hashed: Callable[[pa.Array], np.ndarray]) -> np.ndarray:
+    """What a named part adds to its row's hash: nothing where it is null, whatever else is in the batch."""
+    if column.null_count == len(column):
+        return np.zeros(len(column), U64)
+    share = mix(hashed(column) ^ U64(_name_salt(name)))
+    return np.where(column.is_null().to_numpy(zero_copy_only=False), U64(0), share) if column.null_count else share
 
 
 def _hash_fixed(array: pa.Array, seed: np.uint64) -> np.ndarray:
