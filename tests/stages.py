@@ -12,6 +12,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from rather.core.errors import CallError, RateLimited
 from rather.core.frame import Frame
 from rather.core.narrow import Narrow
@@ -227,3 +228,37 @@ class TillSpec(ModelSpec):
 
     def load(self) -> TillBackend:
         return TillBackend(Path(self.till), self.delay, self.busy, self.broken, self.concurrency)
+
+
+@final
+@register("demo.rows")
+class DemoRows(Source):
+    """Rows of a Parquet file as they are, typed as they are: whatever columns a stage under test reads."""
+
+    file: str
+    """The Parquet file."""
+
+    def batches(self, columns: Collection[str] | None = None) -> Iterator[pa.Table]:
+        names = [n for n in self.schema_names() if columns is None or n in columns]
+        yield pq.read_table(self.file, columns=names)
+
+    def schema_names(self) -> Sequence[str]:
+        return list(pq.read_schema(self.file).names)
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(Path(self.file).read_bytes()).hexdigest()
+
+
+@final
+@register("demo.nap")
+class DemoNap(Map):
+    """Sleep before a row goes on: a run that can be interrupted."""
+
+    reads = ("id",)
+
+    seconds: float = 0.01
+    """How long, in seconds."""
+
+    async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
+        await asyncio.sleep(self.seconds)
+        return [{}]
