@@ -7,14 +7,15 @@ kth value, and only what beats it is merged; what is held beyond the vectors is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from .errors import InputError
 
-TALL: Final = 4096  # rows of a tile, so that the columns' best are merged seldom …
-BLOCK: Final = 1024  # … and its columns: 16 MB of float32
+BLOCK: Final = 1024  # rows a tile side: 4 MB of float32 stay in the cache until they are compared
 
 
 class Neighbours(NamedTuple):
@@ -41,20 +42,17 @@ def nearest(vectors: np.ndarray, k: int) -> Neighbours:
         raise InputError(f"{k} nearest others of {n} rows do not exist", hint=f"k is at least 1 and below {n}")
     if not np.isfinite(x).all():
         raise InputError("a vector holds NaN or infinity", hint="drop rows without a vector first")
-    tiles = _Tiles(x)
-    best = _Best(n, k)
-    for top in range(0, n, TALL):
-        rows = slice(top, min(top + TALL, n))
-        left = tiles.left(rows)
-        for side in range(top, n, BLOCK):
-            columns = slice(side, min(side + BLOCK, n))
+    tiles, best, entering = _Tiles(x), _Best(n, k), None
+    with ThreadPoolExecutor(1) as clerk:  # enters a tile while the next is multiplied
+        for rows, columns in _upper_half(n):
+            if rows.start == columns.start:
+                left = tiles.left(rows)
             closeness = tiles.product(left, columns)
-            if side < rows.stop:  # these columns are among the rows: both orders are in these tiles
-                own = np.arange(columns.start, columns.stop)
-                closeness[own - top, own - side] = -np.inf
-            else:
-                best.improve(columns, closeness.T, top)
-            best.improve(rows, closeness, side)
+            if entering is not None:
+                entering.result()
+            entering = clerk.submit(best.enter, rows, columns, closeness)
+        if entering is not None:
+            entering.result()
     return _measured(x, best.index)
 
 
@@ -71,6 +69,14 @@ def kth_distance(vectors: np.ndarray, groups: np.ndarray, k: int) -> np.ndarray:
     return found.distances[:, -1][member]
 
 
+def _upper_half(n: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs of blocks, each once: every row meets the others in the order of their index."""
+    blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    for place, rows in enumerate(blocks):
+        for columns in blocks[place:]:
+            yield rows, columns
+
+
 class _Tiles:
     """Tiles of −½·squared distance: (x, 1, −½|x|²)·(y, −½|y|², 1), of centred vectors."""
 
@@ -78,18 +84,19 @@ class _Tiles:
         self._x = x
         self._mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._right = np.empty((BLOCK, x.shape[1] + 2), np.float32)
-        self._out = np.empty(TALL * BLOCK, np.float32)
+        self._out = [np.empty(BLOCK * BLOCK, np.float32) for _ in range(2)]
 
     def left(self, rows: slice) -> np.ndarray:
         """The factor of these rows, [b, d + 2]."""
         return self._factor(rows, np.empty((rows.stop - rows.start, self._x.shape[1] + 2), np.float32))
 
     def product(self, left: np.ndarray, columns: slice) -> np.ndarray:
-        """float32 [b, c]: −½·squared distance between the rows of `left` and these columns."""
+        """float32 [b, c]: −½·squared distance of `left`'s rows and these columns; good for two calls."""
         width = columns.stop - columns.start
         right = self._factor(columns, self._right[:width])
         right[:, [-2, -1]] = right[:, [-1, -2]]
-        out = self._out[: len(left) * width].reshape(len(left), width)
+        self._out.reverse()
+        out = self._out[0][: len(left) * width].reshape(len(left), width)
         return np.matmul(left, right.T, out=out)
 
     def _factor(self, rows: slice, into: np.ndarray) -> np.ndarray:
@@ -106,8 +113,16 @@ class _Best:
         self.value = np.full((n, k), -np.inf, np.float32)
         self.index = np.zeros((n, k), np.int64)
 
-    def improve(self, rows: slice, tile: np.ndarray, base: int) -> None:
-        """Enter the tile [b, c] of these rows against columns base … base + c - 1."""
+    def enter(self, rows: slice, columns: slice, closeness: np.ndarray) -> None:
+        """Enter a tile [b, c] for its rows and, off the diagonal, for its columns."""
+        if rows.start == columns.start:
+            np.fill_diagonal(closeness, -np.inf)
+        else:
+            self._improve(columns, closeness.T, rows.start)
+        self._improve(rows, closeness, columns.start)
+
+    def _improve(self, rows: slice, tile: np.ndarray, base: int) -> None:
+        """Enter the tile of these rows against the columns base, base + 1, …"""
         k = self.value.shape[1]
         start = 0
         if np.isneginf(self.value[rows.start, -1]):
@@ -124,9 +139,9 @@ class _Best:
             late = column >= start
             row, column = row[late], column[late]
         if len(row):
-            self._enter(rows.start, row, tile[row, column], base + column)
+            self._insert(rows.start, row, tile[row, column], base + column)
 
-    def _enter(self, base: int, row: np.ndarray, value: np.ndarray, index: np.ndarray) -> None:
+    def _insert(self, base: int, row: np.ndarray, value: np.ndarray, index: np.ndarray) -> None:
         """Merge finds sorted by (row, index): laid out as one padded line a row, then ranked."""
         fresh = np.concatenate([[True], row[1:] != row[:-1]])
         heads = np.flatnonzero(fresh)

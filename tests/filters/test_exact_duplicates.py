@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from narrows import narrow_of
 from rather.core.hashing import hash_column
 from rather.core.row import ANSWER, text_answers
 from rather.filters.answer_hash import AnswerHash
 from rather.filters.exact_duplicates import ExactDuplicates
+
+from ..narrows import narrow_of
 
 BOTH_WAYS = "the same pair is labelled both ways"
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from narrows import narrow_of
 from rather.core.row import arrow_vectors
 from rather.filters.fifa import Fifa, log_kth_distance, robust_z
+
+from ..narrows import narrow_of
 
 LESS = "not among the most important"
 

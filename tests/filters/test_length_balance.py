@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from narrows import narrow_of
 from rather.core.row import text_answers, text_messages
 from rather.filters.length import Length
 from rather.filters.length_balance import RATIOS, LengthBalance, balancing_ratio, relative_lead
+
+from ..narrows import narrow_of
 
 
 def reasons(folder: Path, chosen: list[Any], rejected: list[Any], **options: Any) -> list[str | None]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from narrows import narrow_of
 from rather.filters.margin import Margin, group_quantile
+
+from ..narrows import narrow_of
 
 
 def reasons(folder: Path, columns: dict[str, Any], **options: Any) -> list[str | None]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from narrows import narrow_of
 from rather.core.hashing import mix
 from rather.filters.heldout import Heldout
 from rather.filters.top import Top
+
+from ..narrows import narrow_of
 
 HELD = "held out for evidence"
 

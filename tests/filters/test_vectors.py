@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from narrows import narrow_of
 from rather.core.row import ANSWER, MESSAGES, arrow_vectors, text_answers, text_messages
 from rather.filters.embed_text import EmbedText
 from rather.filters.neighbor import EmbedNeighbor
 from rather.models.fakes import FakeTextEncoder
+
+from ..narrows import narrow_of
 
 
 class Models:
