@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import final
@@ -67,15 +68,23 @@ class Meter:
     def reserve(self) -> None:
         """Ask for one call; BudgetReached when a limit is met. Follow with `paid` or `release`."""
         with self._lock:
-            calls = self._before.calls + self._now.calls + self._reserved
-            tokens, usd = self._before.tokens + self._now.tokens, self._before.usd + self._now.usd
+            known = self._before.calls + self._now.calls
+            calls = known + self._reserved
+            # Calls on their way are taken to cost what those before them did on average.
+            share = calls / known if known else 1.0
+            tokens = math.ceil((self._before.tokens + self._now.tokens) * share)
+            usd = (self._before.usd + self._now.usd) * share
             limit = self._budget
             if limit.calls is not None and calls >= limit.calls:
                 raise BudgetReached(f"the budget of {limit.calls} calls is used up", hint=_MORE)
             if limit.tokens is not None and tokens >= limit.tokens:
-                raise BudgetReached(f"the budget of {limit.tokens} tokens is used up ({tokens} spent)", hint=_MORE)
+                raise BudgetReached(
+                    f"the budget of {limit.tokens} tokens is used up ({tokens} spent or on their way)", hint=_MORE
+                )
             if limit.usd is not None and usd >= limit.usd:
-                raise BudgetReached(f"the budget of ${limit.usd:.2f} is used up (${usd:.2f} spent)", hint=_MORE)
+                raise BudgetReached(
+                    f"the budget of ${limit.usd:.2f} is used up (${usd:.2f} spent or on their way)", hint=_MORE
+                )
             self._reserved += 1
 
     def release(self) -> None:

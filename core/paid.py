@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol, final
 
+from .desk import Desk
 from .errors import CallError, CallRefused, RateLimited
-from .journal import Journal, call_key
+from .fuse import Fuse
+from .journal import Entry, Journal, canonical, key_after
 from .meter import Meter
 from .throttle import Throttle
 
 Request = Mapping[str, Any]
 _BACKOFF: Final = (0.5, 30.0)
+_AHEAD: Final = 4
+"""Requests of one `ask_all` under way per call in flight: the rest wait for a 429, a retry or the journal."""
 
 
 @final
 @dataclass(frozen=True)
 class Reply:
-    """What a model answered. `finish` is why it ended (stop, length, refused); `data` is backend-specific JSON."""
+    """What a model answered. `finish` is why it ended (stop, length, refusal); `data` is backend-specific JSON."""
 
     text: str
     finish: str = "stop"
@@ -32,7 +36,12 @@ class Reply:
 
 
 class Backend(Protocol):
-    """What answers: `call` raises RateLimited, CallRefused or another CallError when it cannot."""
+    """What answers: `call` raises RateLimited, CallRefused or another CallError when it cannot.
+
+    Three more members are used where a backend has them: `tries: int`; `async close()`, called at the
+    end of the run; and `async call_as(key, request)` in place of `call`, for backends that hand a
+    request over under a key (bytes [32]) and may find it again in a later run.
+    """
 
     concurrency: int
     requests_per_minute: int | None
@@ -58,19 +67,27 @@ class PaidModel:
         meter: Meter,
         run: str,
         loop: asyncio.AbstractEventLoop,
-        tries: int = 5,
     ) -> None:
-        self._backend, self._identity, self._journal, self._meter = backend, identity, journal, meter
-        self._run, self._tries = run, tries
-        self._loop = loop
-        self._throttle = Throttle(backend.concurrency, backend.requests_per_minute, backend.tokens_per_minute)
+        self._backend, self._meter, self._run, self._loop = backend, meter, run, loop
+        self._identity = canonical(identity)
+        self._name = f"{identity.get('use', '')} {identity.get('name', '')}".strip()
+        self._tries: int = getattr(backend, "tries", 5)
+        self._keyed = getattr(backend, "call_as", None)
+        self._desk, self._fuse = Desk(journal, loop), Fuse(self._name)
+        self._throttle = Throttle(
+            backend.concurrency,
+            backend.requests_per_minute,
+            backend.tokens_per_minute,
+            **({"first": backend.concurrency} if self._keyed else {}),
+        )
         self._open: dict[bytes, asyncio.Future[Reply]] = {}
 
     async def ask(self, request: Request, attempt: int = 0) -> Reply:
         """The reply, from the journal or the endpoint; `attempt` > 0 asks anew for the same request."""
-        key = call_key(self._identity, request, attempt)
-        if key in self._open:
-            return await asyncio.shield(self._open[key])
+        key = key_after(self._identity, request, attempt)
+        twin = self._open.get(key)
+        if twin is not None:
+            return await asyncio.shield(twin)
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._open[key] = future
         try:
@@ -84,62 +101,130 @@ class PaidModel:
         finally:
             del self._open[key]
 
-    def ask_all(self, requests: Sequence[Request], attempt: int = 0) -> list[Reply | CallError]:
-        """Replies in the order of the requests, from a worker thread; a failed call gives its error."""
-        return asyncio.run_coroutine_threadsafe(self._all(requests, attempt), self._loop).result()
+    def ask_all(
+        self,
+        requests: Sequence[Request],
+        attempt: int = 0,
+        *,
+        again: int = 0,
+        poor: Callable[[Reply], bool] | None = None,
+    ) -> list[Reply | CallError]:
+        """Replies in the order of the requests, from a worker thread; a failed call gives its error.
 
-    async def _all(self, requests: Sequence[Request], attempt: int) -> list[Reply | CallError]:
-        results = await asyncio.gather(*(self.ask(request, attempt) for request in requests), return_exceptions=True)
-        found: list[Reply | CallError] = []
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, CallError):
-                raise result
-            found.append(result)
+        A reply that is `poor` is asked for anew at once, at most `again` times; the last one counts.
+        """
+        return asyncio.run_coroutine_threadsafe(self._all(requests, attempt, again, poor), self._loop).result()
+
+    async def close(self) -> None:
+        """Wait until every reply is durable and close the backend's connections."""
+        await self._desk.flush()
+        close = getattr(self._backend, "close", None)
+        if close is not None:
+            await close()
+
+    def stop(self) -> None:
+        """Begin no further call: what is on its way is awaited, everything else fails."""
+        self._fuse.blow("the run is being stopped", "run it again to go on")
+
+    async def _all(
+        self, requests: Sequence[Request], attempt: int, again: int, poor: Callable[[Reply], bool] | None
+    ) -> list[Reply | CallError]:
+        found: list[Any] = [None] * len(requests)
+        todo = iter(range(len(requests)))
+        # A few tasks that take one request after the other: a task for each would cost memory and time.
+        width = min(len(requests), _AHEAD * self._backend.concurrency + _AHEAD)
+        ends = await asyncio.gather(
+            *(self._work(requests, todo, found, attempt, again, poor) for _ in range(width)), return_exceptions=True
+        )
+        for end in ends:
+            if end is not None:
+                raise end
         return found
 
+    async def _work(
+        self,
+        requests: Sequence[Request],
+        todo: Iterator[int],
+        found: list[Any],
+        attempt: int,
+        again: int,
+        poor: Callable[[Reply], bool] | None,
+    ) -> None:
+        for i in todo:
+            try:
+                reply = await self.ask(requests[i], attempt)
+                for more in range(1, again + 1):
+                    if poor is None or not poor(reply):
+                        break
+                    reply = await self.ask(requests[i], attempt + more)
+                found[i] = reply
+            except CallError as error:
+                found[i] = error
+            except BaseException:
+                for _ in todo:  # the others end after the request they are at
+                    pass
+                raise
+
     async def _fetch(self, key: bytes, request: Request, attempt: int) -> Reply:
-        known = await asyncio.wrap_future(self._journal.get(key))
+        known = await self._desk.look_up(key)
         if known is not None:
             self._meter.reused()
             return Reply(**known)
         began = time.perf_counter()
-        reply = await self._pay(request)
-        seconds = time.perf_counter() - began
-        tokens = reply.tokens_in + reply.tokens_out
-        name = str(self._identity.get("use", ""))
-        await asyncio.wrap_future(
-            self._journal.put(key, name, attempt, asdict(reply), tokens, reply.usd, seconds, self._run)
-        )
+        reply = await self._pay(key, request)
+        tokens, seconds = reply.tokens_in + reply.tokens_out, time.perf_counter() - began
+        kept = {name: getattr(reply, name) for name in _FIELDS}
+        await self._desk.keep(Entry(key, self._name, attempt, kept, tokens, reply.usd, seconds, self._run))
         return reply
 
-    async def _pay(self, request: Request) -> Reply:
-        tried = 0
+    async def _pay(self, key: bytes, request: Request) -> Reply:
+        failed = waited = 0
         while True:
-            await self._throttle.enter()
             try:
-                self._meter.reserve()
-            except BaseException:
-                self._throttle.leave()
-                raise
-            try:
-                reply = await self._backend.call(request)
+                return await self._once(key, request, again=failed + waited > 0)
             except RateLimited as busy:
-                self._meter.release()
-                self._throttle.rest(busy.retry_after)
-                self._throttle.leave()
-            except CallError as error:
-                self._meter.release()
-                self._throttle.leave()
-                tried += 1
-                if tried >= self._tries or isinstance(error, CallRefused):
-                    raise
-                await asyncio.sleep(min(_BACKOFF[1], _BACKOFF[0] * 2 ** (tried - 1)) * random.uniform(0.5, 1.5))
-            except BaseException:
-                self._meter.release()
-                self._throttle.leave()
+                waited += 1
+                self._fuse.waits(busy, self._loop.time())
+                pause = busy.retry_after or _jittered(waited)
+            except CallRefused as error:
+                self._fuse.failed(key, error, given_up=True, refused=True)
                 raise
-            else:
-                tokens = reply.tokens_in + reply.tokens_out
-                self._meter.paid(tokens, reply.usd)
-                self._throttle.leave(tokens, ok=True)
-                return reply
+            except CallError as error:
+                failed += 1
+                self._fuse.failed(key, error, given_up=failed >= self._tries)
+                if failed >= self._tries:
+                    raise
+                pause = _jittered(failed)
+            await asyncio.sleep(pause)
+
+    async def _once(self, key: bytes, request: Request, again: bool) -> Reply:
+        round = await self._throttle.enter(again)
+        reply, busy = None, None
+        try:
+            self._fuse.check()
+            self._meter.reserve()
+            try:
+                reply = await (self._keyed(key, request) if self._keyed else self._backend.call(request))
+            except RateLimited as error:
+                busy = error
+                raise
+            finally:
+                if reply is None:
+                    self._meter.release()
+        finally:
+            if busy is not None:
+                self._throttle.busy(round, busy.retry_after or _BACKOFF[0])
+            elif reply is None:
+                self._throttle.leave(round)
+        tokens = reply.tokens_in + reply.tokens_out
+        self._meter.paid(tokens, reply.usd)
+        self._throttle.leave(round, tokens, ok=True)
+        self._fuse.answered(self._loop.time())
+        return reply
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Reply))
+
+
+def _jittered(failed: int) -> float:
+    return min(_BACKOFF[1], _BACKOFF[0] * 2 ** (failed - 1)) * random.uniform(0.5, 1.5)

@@ -83,8 +83,13 @@ class Session:
 
     async def __aexit__(self, *exc: object) -> None:
         self.stopping = True
+        paid = [model for model in self.models.loaded() if isinstance(model, PaidModel)]
+        for model in paid:
+            model.stop()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
-        self.journal.close()
+        for model in paid:
+            await model.close()
+        await asyncio.to_thread(self.journal.close)
 
     def offload(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run blocking work on a thread of the session."""
@@ -143,6 +148,10 @@ class Models(Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._session.plan.models)
 
+    def loaded(self) -> list[Any]:
+        """Those that have been asked for."""
+        return list(self._loaded.values())
+
     def __getitem__(self, nickname: str) -> Any:
         if nickname not in self._loaded:
             spec = self._session.plan.models[nickname]
@@ -162,6 +171,8 @@ class Models(Mapping[str, Any]):
     def _wrapped(self, spec: ModelSpec, loaded: Any) -> Any:
         session = self._session
         if spec.paid:
+            if hasattr(loaded, "keep_in"):
+                loaded.keep_in(session.options.journal_path.parent / "batches")
             return PaidModel(loaded, spec.identity(), session.journal, session.meter, session.run_name, session.loop)
         if getattr(loaded, "persist", False):
             return KeptEncoder(loaded, spec.identity(), session.options.journal_path.parent / "vectors")

@@ -106,7 +106,7 @@ class Step:
         assert isinstance(self.stage, Map)
         try:
             made = await self.stage.map(row, self.context)
-        except (BudgetReached, MemoryError):
+        except (BudgetReached, StageFailed, MemoryError):
             raise
         except Exception as error:
             return describe(error)

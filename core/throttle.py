@@ -1,18 +1,36 @@
-"""How many calls an endpoint gets: additive increase, multiplicative decrease, its own waits, its limits.
+"""How many calls an endpoint gets: slow start, additive increase, multiplicative decrease, its own waits.
 
-A waiting call holds no slot. After a 429 the whole endpoint rests for what it asked, the number
-of calls in flight is halved (once per round trip), and grows again by one per round of successes.
+What counts is the share of 429s among calls that began together, not a single one: an endpoint that
+answers one call in a hundred so is not full, and is not slowed down for it. When lowering the number
+of calls does not lower that share, calls are not what brings it about, and the number is restored.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+import math
 from collections import deque
 from typing import Final, final
 
 _MINUTE: Final = 60.0
-_FIRST: Final = 16
+_FIRST: Final = 64
+_SAMPLE: Final = 32
+_TOLERATED: Final = 0.05
+_FLOODED: Final = 0.8
+_CHANCE: Final = 1e-4
+_FOREVER: Final = float("inf")
+
+
+@final
+class Round:
+    """Calls that began one after the other, looked at as one sample."""
+
+    __slots__ = ("size", "begun", "ended", "busy", "lowered")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.begun = self.ended = self.busy = 0
+        self.lowered = False
 
 
 @final
@@ -20,90 +38,161 @@ class Throttle:
     """Admission to one endpoint; belongs to one event loop.
 
     Args of the constructor: `most` calls in flight; `per_minute` requests and `tokens_per_minute`
-    (None = no limit).
+    (None = no limit); `first` calls in flight at the beginning.
     """
 
-    def __init__(self, most: int, per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
+    def __init__(
+        self, most: int, per_minute: int | None = None, tokens_per_minute: int | None = None, first: int = _FIRST
+    ) -> None:
         self.most = most
-        self.limit = float(min(_FIRST, most))
+        self.limit = float(min(first, most))
         self.in_flight = 0
         self._per_minute, self._tokens_per_minute = per_minute, tokens_per_minute
         self._rest_until = 0.0
-        self._lowered_at = 0.0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Round | None]] = deque()
         self._starts: deque[float] = deque()
         self._tokens: deque[tuple[float, int]] = deque()
         self._token_sum = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = _FOREVER
+        self._doubling, self._streak = True, 0
+        self._tolerated, self._share_before, self._peak = _TOLERATED, -1.0, self.limit
+        self._round = Round(self._sample())
 
-    async def enter(self) -> None:
-        """Wait, in order of coming, until a call may begin."""
+    async def enter(self, again: bool = False) -> Round | None:
+        """Wait until a call may begin, in order of coming, those that come `again` first.
+
+        What it gives goes to `leave` or `busy`.
+        """
         if not self._waiting and self._open_in() <= 0:
-            self._begin()
-            return
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+            return self._begin()
+        future: asyncio.Future[Round | None] = asyncio.get_running_loop().create_future()
+        if again:
+            self._waiting.appendleft(future)
+        else:
+            self._waiting.append(future)
         self._pump()
         try:
-            await future
+            return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self.leave()
+                self.leave(future.result())
             raise
 
-    def leave(self, tokens: int = 0, ok: bool = False) -> None:
+    def leave(self, round: Round | None, tokens: int = 0, ok: bool = False) -> None:
         """A call ended, well (`ok`) or not; `tokens` count against the minute."""
         self.in_flight -= 1
         if tokens and self._tokens_per_minute is not None:
-            self._tokens.append((time.monotonic(), tokens))
+            self._tokens.append((_now(), tokens))
             self._token_sum += tokens
         if ok:
-            self.limit = min(self.most, self.limit + (1.0 if self.limit < self.most / 2 else 1.0 / self.limit))
+            self._streak = 0
+            if self.limit < self.most and self.in_flight + 1 >= self.limit / 2:
+                step = 1.0 if self._doubling else max(1.0, self.most / 32) / self.limit
+                self.limit = min(self.most, self.limit + step)
+        self._count(round, busy=False)
         self._pump()
 
-    def rest(self, seconds: float) -> None:
-        """The endpoint said 429: nothing begins for `seconds`, and fewer calls at once afterwards."""
-        now = time.monotonic()
-        self._rest_until = max(self._rest_until, now + seconds)
-        if now - self._lowered_at > max(0.05, seconds / 2):
-            self.limit = max(1.0, self.limit / 2)
-            self._lowered_at = now
+    def busy(self, round: Round | None, seconds: float) -> None:
+        """A call ended with a 429: its caller waits `seconds`, and all others too when nothing gets by."""
+        self.in_flight -= 1
+        self._streak += 1
+        long = self._long_streak()
+        if self._streak >= long and self.in_flight <= 0:
+            self._rest_until = max(self._rest_until, _now() + seconds)
+        if self._streak % long == 0:
+            self._lower(0.5)
+        self._count(round, busy=True)
         self._pump()
 
-    def _begin(self) -> None:
+    def _count(self, round: Round | None, busy: bool) -> None:
+        if round is None or round is not self._round:
+            return
+        round.ended += 1
+        round.busy += busy
+        if not round.lowered and round.busy > self._tolerated * round.size + 3:
+            self._lower(0.5 if round.busy > round.ended / 2 else 0.7)
+        if round.ended == round.size:
+            self._judge(round)
+
+    def _judge(self, round: Round) -> None:
+        share = round.busy / round.size
+        if not round.lowered:
+            self._share_before = -1.0
+            self._tolerated = max(_TOLERATED, min(self._tolerated, share + 0.1))
+            self._peak = self.limit
+        elif 0 <= self._share_before - 0.1 <= share < _FLOODED:
+            self._tolerated, self._share_before = share + 0.1, -1.0
+            self.limit, self._doubling = max(self.limit, self._peak), True
+        else:
+            self._share_before = share
+        self._round = Round(self._sample())
+
+    def _lower(self, factor: float) -> None:
+        if self._share_before < 0 and not self._round.lowered:
+            self._peak = self.limit
+        self._round.lowered, self._doubling = True, False
+        self.limit = max(1.0, self.limit * factor)
+
+    def _sample(self) -> int:
+        return max(_SAMPLE, int(self.limit))
+
+    def _long_streak(self) -> int:
+        """429s in a row that the tolerated share alone would hardly bring about, and no more than are in flight."""
+        unlikely = math.ceil(math.log(_CHANCE) / math.log(self._tolerated))
+        return min(max(8, unlikely), max(3, int(self.limit)))
+
+    def _begin(self) -> Round | None:
         self.in_flight += 1
         if self._per_minute is not None:
-            self._starts.append(time.monotonic())
+            self._starts.append(_now())
+        if self._round.begun < self._round.size:
+            self._round.begun += 1
+            return self._round
+        return None
 
     def _open_in(self) -> float:
         """Seconds until a call may begin; infinity when it takes another's end."""
-        now = time.monotonic()
-        while self._starts and self._starts[0] <= now - _MINUTE:
-            self._starts.popleft()
-        while self._tokens and self._tokens[0][0] <= now - _MINUTE:
-            self._token_sum -= self._tokens.popleft()[1]
-        waits = [self._rest_until - now]
-        if self._per_minute is not None and len(self._starts) >= self._per_minute:
-            waits.append(self._starts[0] + _MINUTE - now)
-        if self._tokens_per_minute is not None and self._token_sum >= self._tokens_per_minute:
-            waits.append(self._tokens[0][0] + _MINUTE - now)
         if self.in_flight >= int(self.limit):
-            return float("inf")
-        return max(waits)
+            return _FOREVER
+        now = _now()
+        wait = self._rest_until - now
+        if self._per_minute is not None:
+            while self._starts and self._starts[0] <= now - _MINUTE:
+                self._starts.popleft()
+            if len(self._starts) >= self._per_minute:
+                wait = max(wait, self._starts[0] + _MINUTE - now)
+        if self._tokens_per_minute is not None:
+            while self._tokens and self._tokens[0][0] <= now - _MINUTE:
+                self._token_sum -= self._tokens.popleft()[1]
+            if self._token_sum >= self._tokens_per_minute:
+                wait = max(wait, self._tokens[0][0] + _MINUTE - now)
+        return wait
 
     def _pump(self) -> None:
         while self._waiting:
             wait = self._open_in()
             if wait > 0:
-                if wait != float("inf"):
-                    self._wake_in(wait)
+                self._wake_in(wait)
                 return
             future = self._waiting.popleft()
             if not future.done():
-                self._begin()
-                future.set_result(None)
+                future.set_result(self._begin())
 
     def _wake_in(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._pump)
+        if seconds == _FOREVER:
+            return
+        at = _now() + seconds
+        if self._timer is None or at < self._wake_at or self._wake_at <= _now():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._wake_at = at
+            self._timer = asyncio.get_running_loop().call_at(at, self._woken)
+
+    def _woken(self) -> None:
+        self._timer, self._wake_at = None, _FOREVER
+        self._pump()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

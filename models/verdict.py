@@ -53,8 +53,15 @@ class Asker(Protocol):
     async def ask(self, request: Request, attempt: int = 0) -> Reply:
         """One reply."""
 
-    def ask_all(self, requests: Sequence[Request], attempt: int = 0) -> list[Reply | CallError]:
-        """Many replies, from a worker thread, in the order of the requests."""
+    def ask_all(
+        self,
+        requests: Sequence[Request],
+        attempt: int = 0,
+        *,
+        again: int = 0,
+        poor: Callable[[Reply], bool] | None = None,
+    ) -> list[Reply | CallError]:
+        """Many replies, from a worker thread, in the order of the requests; poor ones asked for `again`."""
 
 
 Reader = Callable[[Reply], Verdict]
@@ -65,14 +72,11 @@ def ask_verdicts(model: Asker, requests: Sequence[Request], read: Reader, *, aga
 
     A refusal is final; a failed call is `failed` with its error as the reason.
     """
-    verdicts = [_verdict(reply, read) for reply in model.ask_all(requests)]
-    for attempt in range(1, again + 1):
-        poor = [i for i, verdict in enumerate(verdicts) if verdict.outcome in _WORTH_ANOTHER]
-        if not poor:
-            break
-        for i, reply in zip(poor, model.ask_all([requests[i] for i in poor], attempt), strict=True):
-            verdicts[i] = _verdict(reply, read)
-    return verdicts
+
+    def poor(reply: Reply) -> bool:
+        return _verdict(reply, read).outcome in _WORTH_ANOTHER
+
+    return [_verdict(reply, read) for reply in model.ask_all(requests, again=again, poor=poor)]
 
 
 async def ask_verdict(model: Asker, request: Request, read: Reader, *, again: int = 1) -> Verdict:
