@@ -213,6 +213,8 @@ def _beside(schema: pa.Schema, asked: Sequence[str]) -> list[str]:
 
 
 def _is_number(kind: pa.DataType) -> bool:
+    if pa.types.is_uint64(kind):  # a hash
+        return False
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
