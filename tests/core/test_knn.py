@@ -29,9 +29,7 @@ def test_equals_all_distances(monkeypatch: pytest.MonkeyPatch, n: int, d: int, k
 
 
 @pytest.mark.parametrize("block", [16, 1024])
-def test_equal_rows_are_at_zero_and_the_smaller_index_stands_first(
-    monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
+def test_equal_rows_are_at_zero_and_the_smaller_index_stands_first(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     """Each of 40 points stands three times (rows i, i + 40, i + 80): its twins come first, at 0."""
     monkeypatch.setattr(knn, "BLOCK", block)
     points = np.random.default_rng(3).standard_normal((40, 6)).astype(np.float32)

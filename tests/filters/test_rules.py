@@ -139,7 +139,5 @@ def test_byte_counts_agree_with_python(rows: list[str | None], start: int) -> No
 def test_same_text_agrees_with_python(left: list[str | None], right: list[str | None]) -> None:
     n = min(len(left), len(right))
     left, right = left[:n], right[:n]
-    expected = [
-        a is not None and b is not None and a.split() == b.split() for a, b in zip(left, right, strict=True)
-    ]
+    expected = [a is not None and b is not None and a.split() == b.split() for a, b in zip(left, right, strict=True)]
     assert same_text(pa.array(left, pa.string()), pa.array(right, pa.string())).tolist() == expected

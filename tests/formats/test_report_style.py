@@ -9,8 +9,7 @@ import pytest
 
 CSS = resources.files("rather.formats").joinpath("templates", "report.css").read_text(encoding="utf-8")
 COLOURS = {
-    name: (light, dark)
-    for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", CSS)
+    name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", CSS)
 }
 TEXT = [
     (ink, ground)

@@ -62,8 +62,8 @@ def test_files_close_after_their_bytes(tmp_path: Path, monkeypatch: pytest.Monke
 def test_bytes_do_not_depend_on_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(shards, "GROUP_BYTES", 100_000)
-    table = many(3_000, verdict=pa.array(["prefer", "tie", None] * 1_000))
+    monkeypatch.setattr(shards, "GROUP_BYTES", 500_000)
+    table = many(6_000, verdict=pa.array(["prefer", "tie", None] * 2_000))
     seen = []
     for step in (1, 37, 1_000, 5_000) if not options else (37, 5_000):
         out = tmp_path / str(step)
@@ -72,6 +72,14 @@ def test_bytes_do_not_depend_on_batches(
     assert all(found == seen[0] for found in seen)
     groups = pq.ParquetFile(next((tmp_path / "37" / "data" / "data").glob("train-00000*"))).num_row_groups
     assert groups > 1 or options
+
+
+def test_pages_do_not_depend_on_batches(tmp_path: Path) -> None:
+    long = [f"{k} " * 700 for k in range(4_000)]
+    table = pairs(["q"] * 4_000, long, long[::-1])
+    for step in (300, 4_000):
+        WriteParquet().sink(OddFrame(table, step), SinkContext.at(tmp_path / str(step)))
+    assert digests(tmp_path / "300") == digests(tmp_path / "4000")
 
 
 def test_a_prompt_never_stands_in_both_splits(tmp_path: Path) -> None:

@@ -229,9 +229,7 @@ def real(path: str) -> Path:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("encoder", "least"), [(StaticText(), 0.92), (MiniLM(), 0.97)], ids=["static", "minilm"]
-)
+@pytest.mark.parametrize(("encoder", "least"), [(StaticText(), 0.92), (MiniLM(), 0.97)], ids=["static", "minilm"])
 def test_own_answers_are_nearer_than_others_on_llmbar(encoder: TextEncoder, least: float) -> None:
     """Cosine of a prompt and its own answer against every other prompt's answer, 120 pairs."""
     lines = real("preferences/llmbar.jsonl").read_text(encoding="utf-8").splitlines()

@@ -14,9 +14,7 @@ from rather.synth.entities import find_entities
 from rather.synth.numerals import find_numerals
 from rather.synth.steplists import find_steps
 
-SUM = re.compile(
-    r"(?<![\w.,])([0-9][0-9.,]*(?: [×÷+-] [0-9][0-9.,]*)+) = ([0-9][0-9.,]*[0-9]|[0-9])(?![\w,])"
-)
+SUM = re.compile(r"(?<![\w.,])([0-9][0-9.,]*(?: [×÷+-] [0-9][0-9.,]*)+) = ([0-9][0-9.,]*[0-9]|[0-9])(?![\w,])")
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +55,7 @@ def test_no_filler(rows: list[dict[str, str]], words: str) -> None:
 
 
 def test_python_answers_compile(rows: list[dict[str, str]]) -> None:
-    blocks = [
-        code
-        for row in rows
-        for code in re.findall(r"```python\n(.*?)```", row["answer"], flags=re.DOTALL)
-    ]
+    blocks = [code for row in rows for code in re.findall(r"```python\n(.*?)```", row["answer"], flags=re.DOTALL)]
     assert len(blocks) >= 10
     for code in blocks:
         compile(code, "<answer>", "exec")
@@ -76,7 +70,5 @@ def _value(expression: str) -> Fraction:
             sign = 1 if operator == "+" else -1
             terms.append(sign * Fraction(number))
         else:
-            terms[-1] = (
-                terms[-1] * Fraction(number) if operator == "×" else terms[-1] / Fraction(number)
-            )
+            terms[-1] = terms[-1] * Fraction(number) if operator == "×" else terms[-1] / Fraction(number)
     return sum(terms, Fraction(0))

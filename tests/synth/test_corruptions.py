@@ -64,9 +64,7 @@ ANY_TEXT = st.one_of(st.text(max_size=300), ENGLISH)
 @pytest.mark.parametrize("kind", sorted(SEEDED))
 @given(answer=ANY_TEXT, seed=st.integers(0, 2**32))
 @settings(max_examples=120, deadline=None)
-def test_a_corruption_differs_in_its_words_and_is_repeatable(
-    kind: str, answer: str, seed: int
-) -> None:
+def test_a_corruption_differs_in_its_words_and_is_repeatable(kind: str, answer: str, seed: int) -> None:
     rule = SEEDED[kind]
     made = rule(answer, Random(seed))
     assert made == rule(answer, Random(seed))
@@ -385,9 +383,7 @@ def test_steps_are_permuted_and_numbered_again(bodies: list[str], marker: str, s
         steps = find_steps(made.text)
         assert steps is not None
         assert sorted(steps.bodies) == sorted(bodies)
-        assert [m.strip() for m in steps.markers] == [
-            marker.format(k).strip() for k in range(1, len(bodies) + 1)
-        ]
+        assert [m.strip() for m in steps.markers] == [marker.format(k).strip() for k in range(1, len(bodies) + 1)]
 
 
 @given(text=ANY_TEXT)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pair_rows import planted, run_recipe
 from rather.core.errors import InputError
 from rather.train.intervals import accuracy_interval, difference_interval
+
+from .pair_rows import planted, run_recipe
 
 RECIPE = """
 name: t

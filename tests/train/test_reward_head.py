@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pair_rows import GOOD, planted, run_recipe
 from rather.core.errors import InputError
 from rather.core.registry import models
 from rather.core.row import answer_text, last_user_text, text_answers, text_messages
@@ -24,6 +23,8 @@ from rather.models.pair_table import (
     vectors_of,
 )
 from rather.models.reward import RewardHeadSpec
+
+from .pair_rows import GOOD, planted, run_recipe
 
 RECIPE = """
 name: t

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from pair_rows import planted, run_recipe
 from rather.core.errors import RecipeError, RunError, StageFailed
 from rather.core.session import StageContext
+
+from .pair_rows import planted, run_recipe
 
 TELL = "import json,os,sys; json.dump([sys.argv[1:], dict(os.environ), os.getcwd()], open('{out}/told.json','w'))"
 
