@@ -149,7 +149,10 @@ def _meaning(field: pa.Field) -> str:
         words.append(f"in {said['unit']}")
     if said.get("low") and said.get("high"):
         words.append(f"from {said['low']} to {said['high']}")
-    words += [said[key] if key == "better" else f"by {said[key]}" for key in ("better", "scorer") if said.get(key)]
+    if said.get("better", "neither") != "neither":
+        words.append(said["better"])
+    if said.get("scorer"):
+        words.append(f"by {said['scorer']}")
     return "; ".join(word for word in words if word)
 
 
@@ -166,7 +169,7 @@ def _limits(view: RunView, written: Written, made: Origins) -> Sequence[str]:
         limits.append(f"{failed} rows failed in the run and are missing; they may differ from the others.")
     limits += [f"{count} rows were not written: {reason}." for reason, count in written.left_out.items()]
     if made.models:
-        limits.append("Models named above made or judged rows: their biases, and their terms of use, apply.")
+        limits.append("Models named above made, measured or judged rows: their biases, and their terms of use, apply.")
     if any(kind.startswith("synth.") for kind in made.kinds):
         limits.append("Answers were synthesised; they are not what people wrote or chose.")
     return limits

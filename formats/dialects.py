@@ -176,7 +176,7 @@ def _known(*found: Dialect) -> None:
 
 _PAIR: Final = ("prompt", "chosen", "rejected", "images?", "verdict?")
 _known(
-    Dialect("trl_preference", "DPO, ORPO, CPO: explicit prompt; vision with `images`",
+    Dialect("trl_preference", "DPO, ORPO, CPO: explicit prompt; with images for vision",
             ("prompt", "chosen", "rejected", "images?"), _PAIR, _preference),
     Dialect("trl_implicit", "DPO and reward: whole conversations sharing their prompt",
             ("chosen", "rejected", "images?"), _PAIR, _implicit, forms=("messages",)),

@@ -11,6 +11,7 @@ import yaml
 
 from ..core import registry
 from ..core.stage import ModelOf
+from ..core.yamlfile import expand
 
 _WHERE: Final = ("path", "repo", "name", "dataset")
 
@@ -91,7 +92,7 @@ def _is_source(kind: str) -> bool:
 
 def _origin(kind: str, options: Mapping[str, Any]) -> Origin:
     where = next((str(options[name]) for name in _WHERE if options.get(name)), "")
-    local = Path(where)
+    local = Path(str(expand(where, set())))
     exists = bool(where) and local.exists()
     return Origin(kind, local.name if exists else where, declared_license(local) if exists else None)
 
