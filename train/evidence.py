@@ -26,6 +26,8 @@ HELD_OUT: Final = "held out for evidence"
 ALL, KEPT, RANDOM = "all rows", "kept", "random, same size"
 MOST_GROUPS: Final = 20
 """Groups that are told apart, the largest first."""
+LEAST_ROWS: Final = 20
+"""Held-out rows without which a group is not told apart: its interval would span nearly everything."""
 
 
 @final
@@ -85,16 +87,16 @@ class Evidence(Sink):
     def _facts(self, held: Sample, measured: list[_Measured], share: float) -> dict[str, Any]:
         groups: list[tuple[str | None, np.ndarray]] = [(None, np.arange(len(held)))]
         names, counts = np.unique(held.groups, return_counts=True)
+        shown = names[np.argsort(-counts, kind="stable")][: min(MOST_GROUPS, int((counts >= LEAST_ROWS).sum()))]
         if len(names) > 1:
-            largest = sorted(names[np.argsort(-counts, kind="stable")][:MOST_GROUPS])
-            groups += [(str(name), np.flatnonzero(held.groups == name)) for name in largest]
+            groups += [(str(name), np.flatnonzero(held.groups == name)) for name in sorted(shown)]
         _, kept, random = measured
         gap = difference_interval(kept.correct[0], random.correct, held.prompts)
         return {
             "label": "gold" if _has_gold(held) else "noisy",
             "heldout": len(held),
             "rows": [m.row(name, at, held.prompts) for name, at in groups for m in measured],
-            "caveat": _caveat(held, share, self.most, len(names)),
+            "caveat": _caveat(held, share, self.most, len(names) - len(shown) if len(names) > 1 else 0),
             "kept_minus_random": _rounded("difference", gap),
         }
 
@@ -155,7 +157,7 @@ def _drawn(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _caveat(held: Sample, share: float, most: int, groups: int) -> str:
+def _caveat(held: Sample, share: float, most: int, hidden: int) -> str:
     said = [
         "Measured by gold labels of the held-out rows, which no stage before saw."
         if _has_gold(held)
@@ -165,8 +167,9 @@ def _caveat(held: Sample, share: float, most: int, groups: int) -> str:
     said.append("The head is linear on text vectors and surface features, a proxy for a reward model.")
     if share < 1:
         said.append(f"Sets were sampled at {share:.3g} of their rows (most: {most}).")
-    if groups > MOST_GROUPS:
-        said.append(f"Of {groups} sources the {MOST_GROUPS} largest are shown.")
+    if hidden:
+        least = f"{LEAST_ROWS} held-out rows are needed, and at most {MOST_GROUPS} are shown"
+        said.append(f"{hidden} sources are not told apart: {least}.")
     return " ".join(said)
 
 

@@ -84,7 +84,8 @@ class TrainRewardHead(Sink):
         ]
         right = np.where(margin == 0, 0.5, (margin > 0) == (sample.weight >= sample.counter))
         found = accuracy_interval(right[None].astype(np.float64), sample.prompts)
-        return {"accuracy": found.value, "low": found.low, "high": found.high}
+        figures = {"accuracy": found.value, "low": found.low, "high": found.high}
+        return {name: round(value, 4) for name, value in figures.items()}
 
     def _check_encoder(self, rows: Frame, ctx: Context) -> None:
         """InputError unless the vectors are those `model` makes of the texts."""

@@ -83,6 +83,13 @@ def test_large_sets_are_sampled_in_the_same_proportion(tmp_path: Path) -> None:
     assert "sampled" in facts["caveat"]
 
 
+def test_small_sources_are_not_told_apart(tmp_path: Path) -> None:
+    facts = evidence(tmp_path, 60, fraction=0.3)
+    assert facts["heldout"] < 30
+    assert {row["source"] for row in facts["rows"]} == {"all"}
+    assert "2 sources are not told apart" in facts["caveat"]
+
+
 def test_nothing_held_out_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"split\.heldout held no row out"):
         evidence(tmp_path, 60, fraction=0.0)
