@@ -126,7 +126,7 @@ def _typed_messages(column: pa.Array, image_counts: np.ndarray, form: Form) -> p
     parts = pc.struct_field(messages, "parts")
     typed = parts.is_valid().to_numpy(zero_copy_only=False)
     added = _placeholders(column, messages, image_counts)
-    values = pa.concat_arrays([_bare_parts(parts.flatten()), _text_parts(messages), _IMAGE_PART])
+    values = pa.concat_arrays([_bare_parts(parts.flatten()), _text_parts(messages), _image_part()])
     counts = np.where(typed, _lengths(parts), 1 + added)
     index = _ranges(_offsets(np.where(typed, _lengths(parts), 0))[:-1], counts)
     own = len(parts.flatten())
@@ -176,7 +176,8 @@ def _text_parts(messages: pa.Array) -> pa.Array:
     return pa.StructArray.from_arrays([pa.repeat("text", len(content)), content], fields=list(PART))
 
 
-_IMAGE_PART: Final = pa.array([{"type": "image", "text": None}], PART)
+def _image_part() -> pa.Array:  # not a constant: making an array imports pandas
+    return pa.array([{"type": "image", "text": None}], PART)
 
 
 def _part_types(messages: pa.Array) -> pa.Array:
