@@ -103,7 +103,7 @@ class _Bag:
     """Tokens of every row: `rows` and `tokens` run in parallel, `sizes` [n] counts them."""
 
     def __init__(self, texts: pa.Array, separator: str) -> None:
-        lists = pc.split_pattern_regex(texts, separator)
+        lists = pc.split_pattern_regex(pc.utf8_lower(texts), separator)
         tokens, rows = pc.list_flatten(lists), pc.list_parent_indices(lists)
         full = pc.not_equal(tokens, "")
         self.tokens = pc.filter(tokens, full)

@@ -1,4 +1,4 @@
-"""Reversed labels planted among random pairs, found again; and the calibration that finds how many."""
+"""Reversed labels planted among random pairs are found again, and so is their number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rather.models.peer_review import peer_review
 def planted(
     seed: int, noise: float, n: int = 3000, d: int = 16
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Gaussian features of a linear reward, `noise` of them reversed: Δ, reversed, clean test Δ, groups."""
+    """Gaussian Δ of a linear reward, `noise` of it reversed: Δ, reversed, clean test Δ, groups."""
     rng = np.random.default_rng(seed)
     reward = rng.normal(size=d)
     delta, clean = rng.normal(size=(n, d)), rng.normal(size=(4000, d))
@@ -28,7 +28,7 @@ def planted(
 
 @pytest.mark.parametrize(("noise", "least"), [(0.2, 0.94), (0.4, 0.85)])
 def test_planted_flips_are_found(noise: float, least: float) -> None:
-    """Mean over ten seeds, 3 rounds, 5 folds, at most `noise` flagged; the kept train no worse a head."""
+    """Mean over ten seeds, 3 rounds, 5 folds: recall, and the kept train no worse a head."""
     found = []
     for seed in range(10):
         delta, flipped, clean, groups = planted(seed, noise)
@@ -121,6 +121,6 @@ def test_sources_have_scales_of_their_own() -> None:
 
 
 def test_the_chance_of_a_flip_is_bayes_rule() -> None:
-    """Noise 0.2, log-odds -log 4: σ = 0.2, so 0.2·0.8 / (0.2·0.8 + 0.8·0.2) = ½; at 0 it is the noise."""
+    """Noise .2, log-odds -log 4: σ = .2, so .2·.8 / (.2·.8 + .8·.2) = ½; at 0 it is the noise."""
     np.testing.assert_allclose(flip_chance(np.array([-np.log(4), 0.0]), 0.2), [0.5, 0.2])
     np.testing.assert_array_equal(flip_chance(np.array([-50.0, 50.0]), 0.0), [0.0, 0.0])
