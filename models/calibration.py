@@ -31,7 +31,7 @@ def calibrate(margin: np.ndarray, noise: float, sources: np.ndarray | None = Non
     A source's scale is drawn to the common one by a unit normal prior on its logarithm.
     """
     centre = _best(_likelihood(*_by_scale(margin), noise))
-    out = margin * np.exp(centre)
+    out: np.ndarray = margin * np.exp(centre)
     if sources is None:
         return out
     prior = -0.5 * (LOG_SCALES - centre) ** 2

@@ -120,7 +120,8 @@ def _lowest(margin: np.ndarray, share: float, allowed: np.ndarray) -> np.ndarray
     chosen = np.zeros(len(margin), bool)
     order = np.argsort(margin, kind="stable")
     chosen[order[: int(share * len(margin) + 1e-9)]] = True
-    return np.logical_and(chosen, allowed)
+    chosen &= allowed
+    return chosen
 
 
 def _check(views: Views, noise: float | None, rounds: int, partitions: int) -> None:
