@@ -18,6 +18,7 @@ from ..core.secrets import redact
 from ..core.session import Listener, RunOptions
 from ..core.view import RunView
 from . import api
+from .logs import show_stage_logs
 from .summary import print_pairs, print_summary, result_line
 
 
@@ -65,6 +66,7 @@ def run_recipe(request: RunRequest) -> RunView:
 
 def run_loaded(recipe: Recipe, options: RunOptions, as_json: bool, show: int = 0) -> RunView:
     """Run a recipe already loaded, with progress on a terminal and JSON lines otherwise."""
+    show_stage_logs()
     with progress(as_json) as listener:
         view = api.run(recipe, options=options, listener=listener)
     if as_json:

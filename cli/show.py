@@ -79,7 +79,7 @@ def _formats() -> Iterable[tuple[str, str, str]]:
         if cls.shape == "source":
             yield name, "read", _first_line(cls)
     for name, dialect in sorted(DIALECTS.items()):
-        yield name, "write", _first_line(dialect)
+        yield name, "write", dialect.doc
 
 
 def _stage_page(cls: type[Stage]) -> str:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 T = TypeVar("T")
 GROUP_ROWS: Final = 65_536
 GROUP_BYTES: Final = 64 << 20
+READ_ROWS: Final = 16_384
 _END: Final = object()
 
 
@@ -83,8 +84,9 @@ class Sparse:
 
 def parquet_tables(path: Path, columns: Sequence[str] | None = None, size: int = GROUP_ROWS) -> Iterator[pa.Table]:
     """A Parquet file as tables of at most `size` rows, one row group in memory at a time."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(size, columns=list(columns) if columns is not None else None):
+    # Without buffers of a fixed size a whole row group's pages of every column are held at once.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        for batch in file.iter_batches(min(size, READ_ROWS), columns=list(columns) if columns is not None else None):
             yield pa.Table.from_batches([batch])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -36,7 +37,7 @@ def hash_rows(table: pa.Table, names: list[str], seed: int = 0) -> np.ndarray:
     total = np.full(table.num_rows, mix(np.array([seed + 1], U64))[0], U64)
     for name in names:
         if name in table.column_names:
-            total += _share(table[name].combine_chunks(), name, lambda column: hash_column(column, seed))
+            total += _share(table[name].combine_chunks(), name, partial(hash_column, seed=seed))
     return mix(total)
 
 
@@ -197,7 +198,7 @@ def _hash_struct(array: pa.Array, seed: np.uint64) -> np.ndarray:
     for index, field in enumerate(array.type):
         child = array.field(index)  # unlike `flatten`, keeps what lies under a null struct: masked by the caller
         salted = mix(np.array([len(field.name)], U64) ^ seed)[0]
-        total += _share(child, field.name, lambda column, salted=salted: _hash(column, salted))
+        total += _share(child, field.name, partial(_hash, seed=salted))
     return mix(total)
 
 

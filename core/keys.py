@@ -27,7 +27,8 @@ def stage_keys(plan: Plan, options: RunOptions) -> dict[int, str]:
             if node.inputs:
                 keys[node.index] = keys[node.inputs[0]]
             continue
-        parts = [FORMAT, *stage_parts(plan, node), *(keys[index] for index in node.inputs)]
+        named = [keys.get(plan.node(name).index, "") for name in node.stage.stages_named()]
+        parts = [FORMAT, *stage_parts(plan, node), *(keys[index] for index in node.inputs), *named]
         if isinstance(node.stage, Source):
             parts += [node.stage.fingerprint(), repr(options.limit), repr(options.shard)]
         keys[node.index] = digest(*parts)

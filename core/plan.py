@@ -123,7 +123,7 @@ class _Checker:
                     "write ${NAME} and set it in the environment",
                 )
         spec = self.validated(registry.models()[use], options, entry.options, entry.line, f"models.{entry.nickname}")
-        if spec is not None:
+        if spec is not None and self.check_sources:
             self.extra(entry.line, f"the model {entry.nickname} ({use})", spec.needs, spec.extra)
         return spec
 
@@ -143,7 +143,8 @@ class _Checker:
             return
         if skipped is None:
             self.references(entry, stage, models)
-            self.extra(entry.line, entry.name, stage.needs, stage.extra)
+            if self.check_sources:
+                self.extra(entry.line, entry.name, stage.needs, stage.extra)
         self.walk(entry, stage, skipped)
 
     def validated(self, cls: Any, options: dict[str, Any], lines: Mapping[str, Any], line: int, owner: str) -> Any:
@@ -186,9 +187,9 @@ class _Checker:
                         f"{entry.name}.{option}: no earlier stage is called {value}",
                         did_you_mean(str(value), [n.name for n in self.nodes]),
                     )
-                elif isinstance(mark, FileOf) and value is not None and not Path(value).exists():
+                elif self.check_sources and isinstance(mark, FileOf) and value and not Path(value).exists():
                     self.fault(line, f"{entry.name}.{option}: {value} does not exist", _near_file(Path(value)))
-        if not isinstance(stage, Source) or self.check_sources:
+        if self.check_sources:
             for cause in stage.faults():
                 head, _, hint = cause.partition("; ")
                 self.fault(entry.line, f"{entry.name}: {head}", hint)

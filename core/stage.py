@@ -133,9 +133,16 @@ class Stage(BaseModel, ABC):
 
     def models_named(self) -> tuple[str, ...]:
         """Nicknames of the models this stage's options name."""
+        return self._marked(ModelOf)
+
+    def stages_named(self) -> tuple[str, ...]:
+        """Names of the earlier stages this stage's options name."""
+        return self._marked(StageOf)
+
+    def _marked(self, kind: type[ModelOf] | type[StageOf]) -> tuple[str, ...]:
         names: list[str] = []
         for option, info in type(self).model_fields.items():
-            if any(isinstance(mark, ModelOf) for mark in info.metadata):
+            if any(isinstance(mark, kind) for mark in info.metadata):
                 value = getattr(self, option)
                 names += value if isinstance(value, (list, tuple)) else [value]
         return tuple(name for name in names if name)

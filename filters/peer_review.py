@@ -141,7 +141,7 @@ class Relabel(Score):
 
     reads = ("chosen", "rejected", "flip_suspect", "p_label")
     writes = (
-        Column("chosen"), Column("rejected"),
+        Column("chosen", "the answer held for the better"), Column("rejected", "the other answer"),
         Column("p_chosen", "chance that chosen is the better", pa.float64(), "probability", 0, 1, "higher: surer"),
         Column("weight", "importance in training", pa.float64(), "", 0, 1, "higher: counts more"),
         Column("relabelled", "the answers were exchanged", pa.bool_()),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 PART: Final = pa.struct([("type", pa.string()), ("text", pa.string()), ("image", pa.int32())])
-_IMAGES: Final = pa.array(["image", "image_url", "input_image"])
+_IMAGES: Final = ("image", "image_url", "input_image")
 
 
 def split_parts(content: pa.Array, row: np.ndarray) -> tuple[pa.Array, pa.Array]:
@@ -23,7 +23,7 @@ def split_parts(content: pa.Array, row: np.ndarray) -> tuple[pa.Array, pa.Array]
     bare = values if not names else pa.nulls(len(values), pa.string())
     text = pc.struct_field(values, "text") if "text" in names else bare
     kind = pc.struct_field(values, "type") if "type" in names else pa.repeat("text", len(values))
-    shown = pc.fill_null(pc.is_in(kind, _IMAGES), False).to_numpy(zero_copy_only=False)
+    shown = pc.fill_null(pc.is_in(kind, pa.array(_IMAGES)), False).to_numpy(zero_copy_only=False)
     kind = pc.if_else(pa.array(shown, pa.bool_()), "image", kind)
     number = _numbered(shown, np.repeat(row, lengths))
     parts = pa.StructArray.from_arrays([kind, text.cast(pa.string()), number], fields=list(PART))
