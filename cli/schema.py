@@ -34,7 +34,7 @@ def recipe_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "name": {"type": "string", "description": "Names the run folder."},
-            "seed": {"type": "integer", "description": "All chance comes from it.", "default": 0},
+            "seed": {"type": "integer", "minimum": 0, "description": "All chance comes from it.", "default": 0},
             "max_failed": {
                 "type": ["integer", "number"],
                 "description": "Most failed rows a stage may have, or their share.",

@@ -24,11 +24,9 @@ def stage_keys(plan: Plan, options: RunOptions) -> dict[int, str]:
     keys: dict[int, str] = {}
     for node in plan.nodes:
         if node.skipped is not None:
-            if node.inputs:
-                keys[node.index] = keys[node.inputs[0]]
             continue
         named = [keys.get(plan.node(name).index, "") for name in node.stage.stages_named()]
-        parts = [FORMAT, *stage_parts(plan, node), *(keys[index] for index in node.inputs), *named]
+        parts = [FORMAT, *stage_parts(plan, node), *(keys[index] for index in plan.rows_into(node)), *named]
         if isinstance(node.stage, Source):
             parts += [node.stage.fingerprint(), repr(options.limit), repr(options.shard)]
         keys[node.index] = digest(*parts)

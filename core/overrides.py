@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from .errors import Fault, InputError, RecipeError, did_you_mean
 from .recipe import ModelEntry, Recipe
-from .yamlfile import Located, Reader
+from .recipe_parser import SETTINGS, setting
+from .yamlfile import Located, Reader, is_text
 
 
 def apply_sets(recipe: Recipe, sets: list[str]) -> Recipe:
@@ -26,12 +27,14 @@ def _apply_set(recipe: Recipe, text: str) -> Recipe:
     target, equals, raw = text.partition("=")
     if not equals or not target:
         raise InputError("not of the form name.option=value")
+    if not is_text(text):
+        raise InputError("not UTF-8 text")
     reader = Reader(f"--set {target}")
     value = reader.read(raw) or Located(None if raw.strip() in ("", "null", "~") else raw, 0)
     if reader.faults:
         value = Located(raw, 0)
-    if target in ("seed", "name", "max_failed", "batch", "workers"):
-        return replace(recipe, **{target: value.plain()})
+    if target in SETTINGS:
+        return _set_setting(recipe, target, value)
     head, _, option = target.rpartition(".")
     if not head:
         raise InputError(f"nothing called {target}", hint="use stage.option=value")
@@ -40,10 +43,22 @@ def _apply_set(recipe: Recipe, text: str) -> Recipe:
     index = _find_entry(recipe, head)
     entry = recipe.stages[index]
     if option == "if":
-        changed = replace(entry, condition=value.plain())
+        if not isinstance(value.value, (str, bool)):
+            raise InputError("if takes gpu, `env NAME`, `extra NAME`, true or false, or `not …`")
+        changed = replace(entry, condition=value.value)
     else:
         changed = replace(entry, options=entry.options | {option: Located(value.value, entry.line)})
     return replace(recipe, stages=(*recipe.stages[:index], changed, *recipe.stages[index + 1 :]))
+
+
+def _set_setting(recipe: Recipe, key: str, value: Located) -> Recipe:
+    reader = Reader(f"--set {key}")
+    found = setting(reader, key, value)
+    if reader.faults:
+        raise InputError(reader.faults[0].cause, hint=reader.faults[0].hint)
+    if found is None and key in ("name", "seed"):
+        raise InputError(f"{key} needs a value")
+    return replace(recipe, **{key: found})
 
 
 def _set_model(recipe: Recipe, nickname: str, option: str, value: Located) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final, get_args, get_origin
@@ -50,10 +50,29 @@ class Plan:
         """The node called `name`."""
         return next(node for node in self.nodes if node.name == name)
 
+    def rows_into(self, node: Node) -> tuple[int, ...]:
+        """Indices of the nodes whose rows come into `node`, skipped ones passed through."""
+        return rows_into(self.nodes, node.inputs)
+
     @property
     def active(self) -> tuple[Node, ...]:
         """Nodes that are not skipped."""
         return tuple(node for node in self.nodes if node.skipped is None)
+
+
+def rows_into(nodes: Sequence[Node], inputs: Iterable[int]) -> tuple[int, ...]:
+    """The inputs with every skipped node replaced by its own; empty when nothing is left."""
+    found: dict[int, None] = {}
+    seen: set[int] = set()
+    waiting = list(inputs)[::-1]
+    while waiting:
+        node = nodes[waiting.pop()]
+        if node.skipped is None:
+            found[node.index] = None
+        elif node.index not in seen:
+            seen.add(node.index)
+            waiting += node.inputs[::-1]
+    return tuple(found)
 
 
 def make_plan(recipe: Recipe, *, check_sources: bool = True) -> Plan:
@@ -101,7 +120,7 @@ class _Checker:
     def model(self, entry: ModelEntry) -> registry.ModelSpec | None:
         options = {key: item.plain() for key, item in entry.options.items()}
         use = options.pop("use", None)
-        if use not in registry.models():
+        if not isinstance(use, str) or use not in registry.models():
             cause = (
                 f"the model {entry.nickname} uses {use!r}, which is not known"
                 if use
@@ -181,18 +200,29 @@ class _Checker:
                 if isinstance(mark, ModelOf) and value is not None:
                     for nickname in value if isinstance(value, (list, tuple)) else [value]:
                         self.model_reference(line, entry, nickname, mark, models)
-                elif isinstance(mark, StageOf) and value is not None and all(n.name != value for n in self.nodes):
-                    self.fault(
-                        line,
-                        f"{entry.name}.{option}: no earlier stage is called {value}",
-                        did_you_mean(str(value), [n.name for n in self.nodes]),
-                    )
-                elif self.check_sources and isinstance(mark, FileOf) and value and not Path(value).exists():
+                elif isinstance(mark, StageOf) and value is not None:
+                    self.stage_reference(line, f"{entry.name}.{option}", str(value))
+                elif self.check_sources and isinstance(mark, FileOf) and value and not _exists(Path(value)):
                     self.fault(line, f"{entry.name}.{option}: {value} does not exist", _near_file(Path(value)))
         if self.check_sources:
-            for cause in stage.faults():
-                head, _, hint = cause.partition("; ")
-                self.fault(entry.line, f"{entry.name}: {head}", hint)
+            self.own_faults(entry, stage)
+
+    def own_faults(self, entry: StageEntry, stage: Stage) -> None:
+        try:
+            found = list(stage.faults())
+        except (OSError, ValueError) as error:
+            found = [_reason(error)]
+        for cause in found:
+            head, _, hint = cause.partition("; ")
+            self.fault(entry.line, f"{entry.name}: {head}", hint)
+
+    def stage_reference(self, line: int, owner: str, name: str) -> None:
+        found = next((node for node in self.nodes if node.name == name), None)
+        if found is None:
+            hint = did_you_mean(name, [node.name for node in self.nodes])
+            self.fault(line, f"{owner}: no earlier stage is called {name}", hint)
+        elif found.skipped is not None:
+            self.fault(line, f"{owner}: {name} is skipped here ({found.skipped})", "give this stage the same `if:`")
 
     def model_reference(
         self, line: int, entry: StageEntry, nickname: str, mark: ModelOf, models: dict[str, registry.ModelSpec]
@@ -215,7 +245,7 @@ class _Checker:
             self.fault(line, f"{entry.name}: {nickname} is a {spec.kind}, not a {mark.kind}", f"of that kind: {known}")
 
     def extra(self, line: int, owner: str, needs: Iterable[str], extra: str) -> None:
-        missing = [module for module in needs if importlib.util.find_spec(module) is None]
+        missing = [module for module in needs if not _importable(module)]
         if missing:
             self.fault(line, f"{owner} needs {', '.join(missing)}, not installed", f"pip install 'rather[{extra}]'")
 
@@ -237,8 +267,13 @@ class _Checker:
         columns = self.columns_before(inputs)
         if skipped is None and isinstance(stage, Source):
             columns = self.source_columns(entry, stage)
+        elif skipped is None and inputs and not rows_into(self.nodes, inputs):
+            gone = " and ".join(self.nodes[index].name for index in inputs)
+            self.fault(entry.line, f"{entry.name} has no rows to work on: {gone} is skipped here")
         elif skipped is None and ANY not in columns:
             self.missing_columns(entry, stage, columns)
+        if skipped is None:
+            self.twice_written(entry, stage)
         if skipped is None:
             columns = columns | {column.name for column in stage.columns_written()}
         self.nodes.append(
@@ -283,6 +318,9 @@ class _Checker:
             return {ANY}
         try:
             return set(stage.schema_names()) | set(SYSTEM)
+        except (OSError, ValueError) as error:
+            self.fault(entry.line, f"{entry.name}: {_reason(error)}")
+            return {ANY}
         except RatherError as error:
             self.fault(
                 entry.line, f"{entry.name}: {error.cause}" + (f" ({error.place})" if error.place else ""), error.hint
@@ -305,11 +343,14 @@ class _Checker:
                 "gold labels are for evaluation",
             )
 
+    def twice_written(self, entry: StageEntry, stage: Stage) -> None:
+        names = [column.name for column in stage.columns_written()]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self.fault(entry.line, f"{entry.name} would write the column {name} twice", "name each column once")
+
     def unknown_after(self, entry: StageEntry) -> None:
         placeholder = _Unknown()
-        self.nodes.append(
-            Node(len(self.nodes), entry.name, entry.line, placeholder, (), frozenset({ANY}), None, "unknown")
-        )
+        self.nodes.append(Node(len(self.nodes), entry.name, entry.line, placeholder, (), frozenset({ANY})))
 
     def unread_branches(self) -> None:
         if any(isinstance(node.stage, _Unknown) for node in self.nodes):
@@ -336,8 +377,9 @@ def holds(condition: str | bool) -> bool:
         return condition
     missing: set[str] = set()
     words = str(expand(condition, missing)).split()
-    if words[:1] == ["not"]:
-        return not holds(" ".join(words[1:]))
+    nots = next((k for k, word in enumerate(words) if word != "not"), len(words))
+    if nots:
+        return holds(" ".join(words[nots:])) != bool(nots % 2)
     match words:
         case ["gpu"]:
             return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
@@ -348,7 +390,7 @@ def holds(condition: str | bool) -> bool:
         case ["env", name]:
             return bool(os.environ.get(name))
         case ["extra", module]:
-            return importlib.util.find_spec(module) is not None
+            return _importable(module)
     raise RecipeError(
         [
             Fault(
@@ -386,10 +428,31 @@ def _who_writes(name: str, columns: set[str]) -> str:
     )
 
 
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a parent that is missing, or no module name at all
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _reason(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) and error.strerror else ""
+    return told or (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
 def _near_file(path: Path) -> str:
     folder = path.parent
-    if not folder.is_dir():
+    if not _exists(folder):
         return f"the folder {folder} does not exist either"
+    if not folder.is_dir():
+        return f"{folder} is a file, not a folder"
     return did_you_mean(path.name, [p.name for p in list(folder.iterdir())[:500]])
 
 

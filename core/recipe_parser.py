@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from .errors import InputError, RecipeError, did_you_mean
 from .recipe import RESERVED, TOP, ModelEntry, Recipe, StageEntry
 from .yamlfile import Located, Reader
+
+_MOST_STAGES: Final = 1_000
+_LONGEST_NAME: Final = 120  # bytes; names become folders
+_SETTINGS: Final[dict[str, tuple[Any, float | None]]] = {
+    "name": (str, None),
+    "seed": (int, 0),
+    "max_failed": ((int, float), 0),
+    "batch": (int, 1),
+    "workers": (int, 1),
+}
+SETTINGS: Final = tuple(_SETTINGS)
+"""Top-level keys that hold one value."""
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -33,38 +45,44 @@ def parse_recipe(text: str, file: str = "recipe") -> Recipe:
         if key not in TOP:
             reader.fault(value.line, f"no top-level key called {key}", did_you_mean(key, TOP))
     parser = _Parser(reader)
+    settings = {key: setting(reader, key, top.value.get(key)) for key in SETTINGS}
     stages = parser.stages(top.value.get("stages"))
     header = "".join(line for line in text.splitlines(keepends=True)[: _header_lines(text)])
     return Recipe(
         file=file,
-        name=parser.scalar(top, "name", str, Path(file).stem or "recipe"),
-        seed=parser.scalar(top, "seed", int, 0),
+        name=settings["name"] or Path(file).stem or "recipe",
+        seed=settings["seed"] or 0,
         models=parser.models(top.value.get("models")),
         stages=tuple(stages),
-        max_failed=parser.scalar(top, "max_failed", (int, float), None),
-        batch=parser.scalar(top, "batch", int, None, least=1),
-        workers=parser.scalar(top, "workers", int, None, least=1),
+        max_failed=settings["max_failed"],
+        batch=settings["batch"],
+        workers=settings["workers"],
         header=header,
         faults=tuple(reader.faults),
     )
+
+
+def setting(reader: Reader, key: str, item: Located | None) -> Any:
+    """A top-level value, checked; None when it is not given or wrong (a fault says how)."""
+    if item is None or item.value is None:
+        return None
+    kind, least = _SETTINGS[key]
+    if not isinstance(item.value, kind) or isinstance(item.value, bool):
+        reader.fault(item.line, f"{key} must be {_kind_name(kind)}, not {item.plain()!r:.60}")
+    elif least is not None and not least <= item.value < 2**63:
+        reader.fault(item.line, f"{key} must be at least {least}" + " and below 2⁶³" * (item.value >= 2**63))
+    elif key == "name" and (wrong := _wrong_name(item.value)):
+        reader.fault(item.line, f"name: {wrong}", "it names the run folder")
+    else:
+        return item.value
+    return None
 
 
 @final
 class _Parser:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-
-    def scalar(self, top: Located, key: str, kind: Any, default: Any, least: int | None = None) -> Any:
-        if key not in top.value or top.value[key].value is None:
-            return default
-        item = top.value[key]
-        if not isinstance(item.value, kind) or isinstance(item.value, bool):
-            self.reader.fault(item.line, f"{key} must be {_kind_name(kind)}, not {item.value!r:.60}")
-            return default
-        if least is not None and item.value < least:
-            self.reader.fault(item.line, f"{key} must be at least {least}")
-            return default
-        return item.value
+        self.entries = 0
 
     def models(self, item: Located | None) -> tuple[ModelEntry, ...]:
         if item is None or item.value is None:
@@ -86,6 +104,11 @@ class _Parser:
             return []
         found: list[StageEntry] = []
         for entry in item.value:
+            self.entries += 1
+            if self.entries > _MOST_STAGES:
+                if self.entries == _MOST_STAGES + 1:
+                    self.reader.fault(entry.line, f"more than {_MOST_STAGES:,} stages")
+                break
             if not isinstance(entry.value, dict):
                 if isinstance(entry.value, str):
                     found.append(StageEntry(entry.value, entry.line, alias=_suffixed(entry.value, None, suffix)))
@@ -110,7 +133,11 @@ class _Parser:
         if not isinstance(rounds, int) or isinstance(rounds, bool) or not 1 <= rounds <= 100:
             self.reader.fault(body.value["rounds"].line, "rounds must be a whole number from 1 to 100")
             return []
-        return [e for k in range(1, rounds + 1) for e in self.stages(body.value["stages"], f"{suffix}@{k}")]
+        found: list[StageEntry] = []
+        for k in range(1, rounds + 1):
+            if self.entries <= _MOST_STAGES:
+                found += self.stages(body.value["stages"], f"{suffix}@{k}")
+        return found
 
     def entry(self, entry: Located, suffix: str) -> list[StageEntry]:
         named = [key for key in entry.value if key not in RESERVED]
@@ -145,6 +172,9 @@ class _Parser:
         if not isinstance(item.value, str) or not item.value:
             self.reader.fault(item.line, f"{key} must be a name")
             return None
+        if wrong := _wrong_alias(item.value):
+            self.reader.fault(item.line, f"{key}: {wrong}")
+            return None
         return item.value
 
     def condition(self, entry: Located) -> str | bool | None:
@@ -175,6 +205,19 @@ class _Parser:
             self.reader.fault(item.line, "inputs is a list of names of earlier stages")
             return None
         return tuple(name.value for name in names)
+
+
+def _wrong_name(name: str) -> str:
+    if "/" in name or "\\" in name or name in (".", ".."):
+        return "a name has no slashes, and is not . or .."
+    return _wrong_alias(name)
+
+
+def _wrong_alias(name: str) -> str:
+    if not name.isprintable() or name != name.strip():
+        return "a name is one line of printable characters"
+    too_long = len(name.encode()) > _LONGEST_NAME
+    return f"a name has at most {_LONGEST_NAME} bytes" if too_long else ""
 
 
 def _suffixed(kind: str, alias: str | None, suffix: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -103,12 +104,16 @@ class Segment:
     def parcels(self) -> Iterator[Parcel]:
         """Batches at the entrance of the segment, in source order."""
         size = self.batch_size()
-        if self.frame is not None:
-            for positions, table in self.frame.parcels(self.columns_needed(), size):
-                index = np.arange(len(positions))
-                yield Parcel(table, index, [Part(len(positions), positions)])
+        if self.frame is None:
+            yield from self.source_parcels(size)
             return
-        yield from self.source_parcels(size)
+        needed, empty = self.columns_needed(), True
+        for positions, table in self.frame.parcels(needed, size):
+            empty = False
+            yield Parcel(table, np.arange(len(positions)), [Part(len(positions), positions)])
+        if empty:  # one parcel without rows, so that every stage below has its columns
+            none = np.empty(0, np.int64)
+            yield Parcel(self.frame.table(needed), none, [Part(0, none)])
 
     def source_parcels(self, size: int) -> Iterator[Parcel]:
         node, options = self.nodes[0], self.session.options
@@ -118,7 +123,11 @@ class Segment:
             self.committer.know_schema(0, whole_schema(node.stage))
         needed = None if self.keep_content else self.columns_needed()
         try:
-            for table, rows in source_rows(node.stage, needed, size, options.limit, options.shard):
+            batches = source_rows(node.stage, needed, size, options.limit, options.shard)
+            first = next(batches, None)
+            if first is None:  # as above
+                first = (whole_schema(node.stage).empty_table(), np.empty(0, np.int64))
+            for table, rows in itertools.chain([first], batches):
                 content = with_types(table, node.name)
                 content = content.select([n for n in content.column_names if n not in SYSTEM])
                 system = numbering.number(content, label, rows)

@@ -39,9 +39,7 @@ class Step:
         """Put the parcel through the stage and leave a trace on it."""
         began = time.perf_counter()
         if parcel.table.num_rows == 0:
-            trace = Trace(parcel.level, parcel.level, parcel.index, parcel.index)
-            if isinstance(self.stage, Map):
-                trace = _no_rows(parcel)
+            trace = await self.offload(self.no_rows, parcel)
         elif isinstance(self.stage, Gate):
             trace = await self.offload(self.gate, parcel)
         elif isinstance(self.stage, Score):
@@ -50,6 +48,29 @@ class Step:
             trace = await self.map(parcel)
         trace.seconds = time.perf_counter() - began
         parcel.traces.append(trace)
+
+    def no_rows(self, parcel: Parcel) -> Trace:
+        """What a parcel without rows gets: the stage's columns, so that stages below find them."""
+        if isinstance(self.stage, Map):
+            return self.gathered(parcel, [])
+        trace = Trace(parcel.level, parcel.level, parcel.index, parcel.index)
+        if isinstance(self.stage, Score):
+            trace.columns = self.scored_nothing(parcel.table)
+            for name in trace.columns.column_names:
+                parcel.table = set_column(parcel.table, name, trace.columns[name])
+        return trace
+
+    def scored_nothing(self, table: pa.Table) -> pa.Table:
+        """The stage's columns [0]; where it declares no type, as with vectors, it is asked for one."""
+        assert isinstance(self.stage, Score)
+        if all(c.type is not None or c.name in COLUMNS for c in self.stage.columns_written()):
+            return new_columns(self.stage, self.name, {}, 0)
+        try:
+            return new_columns(self.stage, self.name, self.stage.score(table, self.context), 0)
+        except (RatherError, MemoryError):
+            raise
+        except Exception as error:
+            raise StageFailed(f"on no rows at all: {describe(error)}", place=self.name) from error
 
     def gate(self, parcel: Parcel) -> Trace:
         assert isinstance(self.stage, Gate)
@@ -114,7 +135,7 @@ class Step:
 
     def gathered(self, parcel: Parcel, results: Sequence[Sequence[dict[str, Any]] | Drop | str]) -> Trace:
         """New level from the rows made; drops and failures by row."""
-        counts = np.array([0 if isinstance(r, (Drop, str)) else len(r) for r in results])
+        counts = np.array([0 if isinstance(r, (Drop, str)) else len(r) for r in results], np.int64)
         trace = Trace(parcel.level, parcel.level + 1, parcel.index, np.arange(int(counts.sum())))
         trace.made = int(np.maximum(counts - 1, 0).sum())
         failed = [(i, r) for i, r in enumerate(results) if isinstance(r, str)]
@@ -244,10 +265,3 @@ def _child_system(carried: pa.Table, table: pa.Table, counts: np.ndarray) -> tup
     for name in SYSTEM:
         table = set_column(table, name, system[name])
     return system, set_column(table, "parent_id", parent_ids)
-
-
-def _no_rows(parcel: Parcel) -> Trace:
-    trace = Trace(parcel.level, parcel.level + 1, parcel.index, np.empty(0, np.int64))
-    parcel.parts.append(Part(0, None, None, None, np.empty(0, np.int64)))
-    parcel.index = trace.left
-    return trace

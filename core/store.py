@@ -65,8 +65,9 @@ class RunFolder:
         try:
             self.stages.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise InputError(f"cannot write to {self.path}: {error.strerror}", hint="choose another --out") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise InputError(f"cannot write to {self.path}: {reason}", hint="choose another --out") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -147,11 +147,7 @@ class RunView:
 
     def inputs_of(self, node: Node) -> tuple[int, ...]:
         """Indices of the nodes whose rows come in, skipped ones passed through."""
-        found: list[int] = []
-        for index in node.inputs:
-            above = self.plan.nodes[index]
-            found += self.inputs_of(above) if above.skipped is not None else (index,)
-        return tuple(dict.fromkeys(found))
+        return self.plan.rows_into(node)
 
     def frame_at(self, index: int) -> Frame:
         """The rows after the node with this index."""

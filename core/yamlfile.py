@@ -18,6 +18,7 @@ RECIPES: Final = Path(__file__).resolve().parent.parent / "recipes"
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MAX_DEPTH = 40
+_MAX_NODES = 100_000  # aliases multiply: a few lines can stand for millions of values
 
 
 @final
@@ -44,6 +45,7 @@ class Reader:
 
     file: str
     faults: list[Fault] = field(default_factory=list)
+    nodes: int = 0
 
     def read(self, text: str) -> Located | None:
         """The document, or None when it is not YAML at all (a fault says where)."""
@@ -55,9 +57,9 @@ class Reader:
             hint = "a stage with keys under it ends in a colon" if "mapping values" in str(error.problem) else ""
             self.fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}", hint)
         except yaml.YAMLError as error:
-            self.fault(1, f"not YAML: {str(error).splitlines()[0]}")
+            self.fault(1, f"not YAML: {_first_line(error)}")
         except (RecursionError, ValueError) as error:
-            self.fault(1, f"not YAML that can be read: {str(error).splitlines()[0] or 'nested too deeply'}")
+            self.fault(1, f"not YAML that can be read: {_first_line(error)}")
         return None
 
     def fault(self, line: int, cause: str, hint: str = "") -> None:
@@ -66,8 +68,10 @@ class Reader:
 
     def _value(self, node: yaml.Node, depth: int) -> Located:
         line = node.start_mark.line + 1
-        if depth > _MAX_DEPTH:
-            self.fault(line, "nested too deeply")
+        self.nodes += 1
+        if depth > _MAX_DEPTH or self.nodes > _MAX_NODES:
+            if self.nodes <= _MAX_NODES + 1:
+                self.fault(line, "nested too deeply" if depth > _MAX_DEPTH else f"more than {_MAX_NODES:,} values")
             return Located(None, line)
         if isinstance(node, yaml.MappingNode):
             return Located(self._mapping(node, depth), line)
@@ -79,7 +83,7 @@ class Reader:
         found: dict[str, Located] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, yaml.ScalarNode) or not is_text(key_node.value):
                 self.fault(line, "a key must be plain text")
                 continue
             if key_node.value in found:
@@ -91,12 +95,25 @@ class Reader:
     def _scalar(self, node: yaml.Node, line: int) -> Any:
         loader = yaml.SafeLoader("")
         try:
-            return loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self.fault(line, f"a value of a kind recipes do not have: {str(error).splitlines()[0]}", "quote it")
+            value = loader.construct_object(node)
+        except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self.fault(line, f"a value of a kind recipes do not have: {_first_line(error)}", "quote it")
             return None
         finally:
             loader.dispose()
+        if isinstance(value, str) and not is_text(value):
+            self.fault(line, "a value with characters no text has (a zero byte or half a surrogate pair)")
+            return None
+        return value
+
+
+def is_text(value: str) -> bool:
+    """True unless a file name or a UTF-8 file could not hold it."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def expand(value: Any, missing: set[str]) -> Any:
