@@ -30,7 +30,7 @@ def bench() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("noise", [0.2, None])
+@pytest.mark.parametrize("noise", [0.2, pytest.param(None, marks=pytest.mark.full)])
 def test_a_peer_review_finds_more_than_simpler_ways(bench: ModuleType, noise: float | None) -> None:
     """Mean of two seeds: better over all rows than every baseline that flags as many, and in every
     source as good as every baseline that flags as many there, give or take one pair of that source.
@@ -52,6 +52,7 @@ def test_a_peer_review_finds_more_than_simpler_ways(bench: ModuleType, noise: fl
     assert precision >= 0.28
 
 
+@pytest.mark.full
 def test_the_noise_is_estimated_from_the_margins(bench: ModuleType) -> None:
     pairs = bench.load(Path(os.environ["RATHER_TEST_DATA"]))
     estimate = bench.review(pairs, None, seed=11).noise_estimate
