@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from .desk import Desk
 from .errors import CallError, CallRefused, RateLimited
@@ -17,13 +17,14 @@ from .meter import Meter
 from .throttle import Throttle
 
 Request = Mapping[str, Any]
+T = TypeVar("T")
 _BACKOFF: Final = (0.5, 30.0)
 _AHEAD: Final = 4
 """Requests of one `ask_all` under way per call in flight: the rest wait for a 429, a retry or the journal."""
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a model answered. `finish` is why it ended (stop, length, refusal); `data` is backend-specific JSON."""
 
@@ -49,6 +50,18 @@ class Backend(Protocol):
 
     async def call(self, request: Request) -> Reply:
         """One reply to one JSON-like request (messages and sampling parameters)."""
+
+
+@final
+@dataclass(frozen=True)
+class _Work(Generic[T]):
+    """What one `ask_each` is about."""
+
+    requests: Sequence[Request]
+    read: Callable[[Reply | CallError], T]
+    attempt: int
+    again: int
+    poor: Callable[[T], bool]
 
 
 @final
@@ -101,19 +114,25 @@ class PaidModel:
         finally:
             del self._open[key]
 
-    def ask_all(
+    def ask_all(self, requests: Sequence[Request], attempt: int = 0) -> list[Reply | CallError]:
+        """Replies in the order of the requests, from a worker thread; a failed call gives its error."""
+        return self.ask_each(requests, _as_it_is, attempt=attempt)
+
+    def ask_each(
         self,
         requests: Sequence[Request],
-        attempt: int = 0,
+        read: Callable[[Reply | CallError], T],
         *,
+        attempt: int = 0,
         again: int = 0,
-        poor: Callable[[Reply], bool] | None = None,
-    ) -> list[Reply | CallError]:
-        """Replies in the order of the requests, from a worker thread; a failed call gives its error.
+        poor: Callable[[T], bool] | None = None,
+    ) -> list[T]:
+        """What `read` makes of each reply or error, in the order of the requests, from a worker thread.
 
-        A reply that is `poor` is asked for anew at once, at most `again` times; the last one counts.
+        A poor one is asked for anew at once, at most `again` times; the last one counts.
         """
-        return asyncio.run_coroutine_threadsafe(self._all(requests, attempt, again, poor), self._loop).result()
+        work = _Work(requests, read, attempt, again if poor else 0, poor or _never)
+        return asyncio.run_coroutine_threadsafe(self._all(work), self._loop).result()
 
     async def close(self) -> None:
         """Wait until every reply is durable and close the backend's connections."""
@@ -126,40 +145,28 @@ class PaidModel:
         """Begin no further call: what is on its way is awaited, everything else fails."""
         self._fuse.blow("the run is being stopped", "run it again to go on")
 
-    async def _all(
-        self, requests: Sequence[Request], attempt: int, again: int, poor: Callable[[Reply], bool] | None
-    ) -> list[Reply | CallError]:
-        found: list[Any] = [None] * len(requests)
-        todo = iter(range(len(requests)))
+    async def _all(self, work: _Work[T]) -> list[T]:
+        found: list[Any] = [None] * len(work.requests)
+        todo = iter(range(len(work.requests)))
         # A few tasks that take one request after the other: a task for each would cost memory and time.
-        width = min(len(requests), _AHEAD * self._backend.concurrency + _AHEAD)
-        ends = await asyncio.gather(
-            *(self._work(requests, todo, found, attempt, again, poor) for _ in range(width)), return_exceptions=True
-        )
-        for end in ends:
+        width = min(len(work.requests), _AHEAD * self._backend.concurrency + _AHEAD)
+        tasks = (self._take(work, todo, found) for _ in range(width))
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
             if end is not None:
                 raise end
         return found
 
-    async def _work(
-        self,
-        requests: Sequence[Request],
-        todo: Iterator[int],
-        found: list[Any],
-        attempt: int,
-        again: int,
-        poor: Callable[[Reply], bool] | None,
-    ) -> None:
+    async def _take(self, work: _Work[T], todo: Iterator[int], found: list[Any]) -> None:
         for i in todo:
             try:
-                reply = await self.ask(requests[i], attempt)
-                for more in range(1, again + 1):
-                    if poor is None or not poor(reply):
+                for attempt in range(work.attempt, work.attempt + work.again + 1):
+                    try:
+                        found[i] = work.read(await self.ask(work.requests[i], attempt))
+                    except CallError as error:
+                        found[i] = work.read(error)
                         break
-                    reply = await self.ask(requests[i], attempt + more)
-                found[i] = reply
-            except CallError as error:
-                found[i] = error
+                    if not work.poor(found[i]):
+                        break
             except BaseException:
                 for _ in todo:  # the others end after the request they are at
                     pass
@@ -224,6 +231,14 @@ class PaidModel:
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Reply))
+
+
+def _as_it_is(reply: Reply | CallError) -> Reply | CallError:
+    return reply
+
+
+def _never(_: object) -> bool:
+    return False
 
 
 def _jittered(failed: int) -> float:

@@ -16,7 +16,7 @@ _NUMBER: Final = re.compile(r"[-+]?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _PAIRS: Final = {"{": "}", "[": "]"}
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _TRIED: Final = 64  # openings tried: bounds the work on a long text full of brackets
-_decode: Final = json.JSONDecoder(strict=False).raw_decode
+_decoder: Final = json.JSONDecoder(strict=False)
 
 
 def loose_json(text: str, *, repair: bool = True) -> Any:
@@ -27,7 +27,7 @@ def loose_json(text: str, *, repair: bool = True) -> Any:
     """
     stripped = text.strip()
     try:
-        value = json.loads(stripped, strict=False)
+        value = _decoder.decode(stripped)
         if isinstance(value, (dict, list)):
             return value
     except (ValueError, RecursionError):
@@ -52,7 +52,7 @@ def _last_whole(text: str) -> tuple[bool, Any]:
         if start < 0:
             break
         try:
-            candidate, at = _decode(text, start)
+            candidate, at = _decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             at = start + 1
             continue
@@ -72,7 +72,7 @@ def _repaired(text: str) -> Any:
         out.append(piece)
     joined = "".join(out) + "".join(reversed(open_now))
     try:
-        return json.loads(joined, strict=False)
+        return _decoder.decode(joined)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

@@ -37,7 +37,7 @@ _REFUSAL: Final = re.compile(
 _NUMBER: Final = r"[-+]?\d+(?:[.,]\d+)?"
 _SCORE_NAMES: Final = r"score|rating|grade|overall|points?|mark|评分|分数|得分|総合評価"
 _CHOICE_NAMES: Final = r"winner|verdict|choice|answer|better|preferred|preference|decision|best|judg[e]?ment"
-_THINKING: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THINKING: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _TIES: Final = r"tie|draw|equal|equally good|equally bad|neither|both|same|no preference"
 
 
@@ -166,7 +166,7 @@ def read_json(schema: type[BaseModel] | Mapping[str, Any]) -> Reader:
     """
 
     def read_it(reply: Reply) -> Verdict:
-        text = _THINKING.sub("", reply.text)
+        text = _said(reply)
         try:
             value = loose_json(text, repair=reply.finish != "length")
         except (ValueError, RecursionError) as error:
@@ -188,7 +188,7 @@ def read_json(schema: type[BaseModel] | Mapping[str, Any]) -> Reader:
 
 def read_text(reply: Reply) -> Verdict:
     """The reply itself, without a model's thinking aloud; unparsable when empty, or a refusal."""
-    text = _THINKING.sub("", reply.text).strip()
+    text = _said(reply).strip()
     if not text or reply.finish == "length" or is_refusal(reply):
         return _failed(reply, "nothing was said")
     return Verdict(Outcome.OK, text)
@@ -198,7 +198,7 @@ def _reader(
     strictly: Callable[[str], Any], loosely: Callable[[str], Any], on_scale: Callable[[Any], bool] = lambda _: True
 ) -> Reader:
     def read_it(reply: Reply) -> Verdict:
-        text = _plain(_THINKING.sub("", reply.text))
+        text = _plain(_said(reply))
         value = strictly(text)
         if value is None and reply.finish != "length" and not is_refusal(reply):
             value = loosely(text)
@@ -209,6 +209,11 @@ def _reader(
         return Verdict(Outcome.OK, value, why=text)
 
     return read_it
+
+
+def _said(reply: Reply) -> str:
+    """The reply without a model's thinking aloud."""
+    return _THINKING.sub("", reply.text) if "<think" in reply.text else reply.text
 
 
 def _failed(reply: Reply, why: str) -> Verdict:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeVar, final
 
 from ..core.errors import CallError, CallRefused
 from ..core.paid import Reply, Request
+
+T = TypeVar("T")
 
 
 @final
@@ -53,15 +55,16 @@ class Asker(Protocol):
     async def ask(self, request: Request, attempt: int = 0) -> Reply:
         """One reply."""
 
-    def ask_all(
+    def ask_each(
         self,
         requests: Sequence[Request],
-        attempt: int = 0,
+        read: Callable[[Reply | CallError], T],
         *,
+        attempt: int = 0,
         again: int = 0,
-        poor: Callable[[Reply], bool] | None = None,
-    ) -> list[Reply | CallError]:
-        """Many replies, from a worker thread, in the order of the requests; poor ones asked for `again`."""
+        poor: Callable[[T], bool] | None = None,
+    ) -> list[T]:
+        """What `read` makes of many replies, from a worker thread; poor ones are asked for `again`."""
 
 
 Reader = Callable[[Reply], Verdict]
@@ -73,10 +76,7 @@ def ask_verdicts(model: Asker, requests: Sequence[Request], read: Reader, *, aga
     A refusal is final; a failed call is `failed` with its error as the reason.
     """
 
-    def poor(reply: Reply) -> bool:
-        return _verdict(reply, read).outcome in _WORTH_ANOTHER
-
-    return [_verdict(reply, read) for reply in model.ask_all(requests, again=again, poor=poor)]
+    return model.ask_each(requests, lambda reply: _verdict(reply, read), again=again, poor=_worth_another)
 
 
 async def ask_verdict(model: Asker, request: Request, read: Reader, *, again: int = 1) -> Verdict:
@@ -99,6 +99,10 @@ def counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
 
 
 _WORTH_ANOTHER = frozenset({Outcome.UNPARSABLE, Outcome.TRUNCATED, Outcome.OFF_SCALE})
+
+
+def _worth_another(verdict: Verdict) -> bool:
+    return verdict.outcome in _WORTH_ANOTHER
 
 
 def _verdict(reply: Reply | CallError, read: Reader) -> Verdict:
