@@ -1,4 +1,4 @@
-"""Small reward heads: logistic Bradley-Terry on difference features, fitted by Newton's method.
+"""Small reward heads: logistic Bradley-Terry on difference features, cross-fitted.
 
 The difference features of a pair are φ(prompt, chosen) - φ(prompt, rejected); a head has no
 intercept, so swapping the two answers of a pair negates its margin exactly.
@@ -14,11 +14,9 @@ from typing import final
 
 import numpy as np
 
-from ..core.errors import InputError, RunError
-from .calibration import members, sigmoid
-
-CHUNK = 65_536  # rows widened to float64 at a time
-CURVATURE_ROWS = 20_000  # rows the Hessian is taken from; beyond them it is a scaled sample
+from ..core.errors import InputError
+from .calibration import members
+from .logistic import Curvature, Problem, times, widened
 
 
 @final
@@ -36,7 +34,7 @@ class BradleyTerryHead:
                 f"features of shape {delta.shape} for a head of {len(self.weights)} features",
                 hint="make them with the encoder and features that the head was fitted on",
             )
-        return _times(delta, self.weights / self.scale)
+        return times(delta, self.weights / self.scale)
 
     def save(self, folder: Path) -> None:
         """Write `head.safetensors` (weights, scale) and `head.json` (kind) into `folder`."""
@@ -68,24 +66,17 @@ def fit_head(
     l2: float,
     weights: np.ndarray | None = None,
     offset: np.ndarray | None = None,
+    curvature: Curvature | None = None,
 ) -> BradleyTerryHead:
     """The head that minimises Σ wᵢ log(1 + exp(-mᵢ)) + ½ l2 d |w|² with mᵢ = offsetᵢ + w·Δᵢ/scale.
 
     `delta` [n, d] is scaled by its rms a column (a zero column is ignored), so that a priori a
     margin has variance 1 / l2 whatever d is; l2 > 0. `weights` [n] ≥ 0 are importances,
-    `offset` [n] margins known beforehand, in logits. Raises InputError on bad shapes or numbers.
+    `offset` [n] margins known beforehand, in logits. `curvature` of a like problem may be handed
+    over: it changes the speed, not the head. Raises InputError on bad shapes or numbers.
     """
-    problem = _Problem.of(delta, l2, weights, offset)
-    w = np.zeros(delta.shape[1])
-    margin = problem.known
-    for _ in range(200):
-        chance = sigmoid(-margin)
-        gradient = problem.gradient(w, chance)
-        if np.abs(gradient).max() <= 1e-7 * (problem.ridge + problem.importance.sum()):
-            return BradleyTerryHead(weights=w, scale=problem.scale)
-        step = np.linalg.solve(problem.hessian(chance), gradient)
-        w, margin = problem.descend(w, margin, step, float(gradient @ step))
-    raise RunError("the reward head did not converge in 200 steps", hint="raise l2")
+    problem = Problem.of(widened(delta), l2, weights, offset)
+    return BradleyTerryHead(problem.solved(curvature or Curvature.of(problem)), problem.scale)
 
 
 def cross_fit(
@@ -109,17 +100,20 @@ def cross_fit(
         raise InputError("groups and sources need one value a pair", place=f"{len(delta)} pairs")
     fold = fold_of(groups, folds=folds, seed=seed)
     importance = np.ones(len(delta)) if weights is None else np.asarray(weights, np.float64)
+    delta = widened(delta)
+    whole = Curvature.of(Problem.of(delta, l2, importance, None))
     parts = [] if sources is None else members(len(delta), sources)
+    bowls = [Curvature.of(Problem.of(delta[rows], l2, importance[rows], None)) for rows in parts]
     margins = np.zeros(len(delta))
     for held_out in range(folds):
         out = fold == held_out
         if not out.any():
             continue
         seen = np.where(out, 0.0, importance)
-        common = fit_head(delta, l2=l2, weights=seen).margin(delta)
+        common = fit_head(delta, l2=l2, weights=seen, curvature=whole).margin(delta)
         margins[out] = common[out]
-        for rows in parts:
-            own = fit_head(delta[rows], l2=l2, weights=seen[rows], offset=common[rows])
+        for rows, bowl in zip(parts, bowls, strict=True):
+            own = fit_head(delta[rows], l2=l2, weights=seen[rows], offset=common[rows], curvature=bowl)
             held = rows[out[rows]]
             margins[held] += own.margin(delta[held])
     return margins
@@ -133,86 +127,3 @@ def fold_of(groups: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(folds)).astype(np.int64)
-
-
-@final
-@dataclass(frozen=True)
-class _Problem:
-    """The penalised likelihood of one fit, in the scaled features' weights."""
-
-    delta: np.ndarray
-    scale: np.ndarray
-    importance: np.ndarray
-    known: np.ndarray
-    ridge: float
-
-    @classmethod
-    def of(cls, delta: np.ndarray, l2: float, weights: np.ndarray | None, offset: np.ndarray | None) -> _Problem:
-        rows = _checked(delta, l2)
-        importance = np.ones(rows) if weights is None else np.asarray(weights, np.float64)
-        known = np.zeros(rows) if offset is None else np.asarray(offset, np.float64)
-        if importance.shape != (rows,) or known.shape != (rows,) or (importance < 0).any():
-            raise InputError("weights and offset need one number a pair, weights none below 0")
-        return cls(delta, _rms(delta), importance, known, l2 * delta.shape[1])
-
-    def loss(self, w: np.ndarray, margin: np.ndarray) -> float:
-        return float(self.importance @ np.logaddexp(0, -margin) + self.ridge / 2 * (w @ w))
-
-    def gradient(self, w: np.ndarray, chance: np.ndarray) -> np.ndarray:
-        pull = _times_transposed(self.delta, self.importance * chance)
-        slope: np.ndarray = self.ridge * w - pull / self.scale
-        return slope
-
-    def hessian(self, chance: np.ndarray) -> np.ndarray:
-        """Curvature [d, d], of a scaled sample when rows are many: it sets the step, not the aim."""
-        stride = -(-len(self.delta) // max(CURVATURE_ROWS, 20 * self.delta.shape[1]))
-        curve = self.importance * chance * (1 - chance)
-        sample = curve[::stride]
-        grow = curve.sum() / sample.sum() if sample.sum() > 0 else 1.0
-        rows = self.delta[::stride] / self.scale * np.sqrt(sample * grow)[:, None]
-        curvature: np.ndarray = rows.T @ rows + self.ridge * np.eye(self.delta.shape[1])
-        return curvature
-
-    def descend(
-        self, w: np.ndarray, margin: np.ndarray, step: np.ndarray, slope: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The longest of the steps 1, ½, ¼ … that lowers the loss enough (Armijo, 1966)."""
-        loss = self.loss(w, margin)
-        move = _times(self.delta, step / self.scale)
-        size = 1.0
-        while self.loss(w - size * step, margin - size * move) > loss - 1e-4 * size * slope:
-            size /= 2
-            if size < 1e-6:
-                break
-        return w - size * step, margin - size * move
-
-
-def _checked(delta: np.ndarray, l2: float) -> int:
-    if delta.ndim != 2 or not len(delta) or not delta.shape[1]:
-        raise InputError(f"features of shape {delta.shape}", hint="needed: pairs by features")
-    if not np.isfinite(delta).all():
-        row = int(np.flatnonzero(~np.isfinite(delta).all(axis=1))[0])
-        raise InputError("a feature is not finite", place=f"pair {row}")
-    if not l2 > 0:
-        raise InputError(f"l2 is {l2}", hint="needed: above 0, else separable pairs have no fit")
-    return len(delta)
-
-
-def _rms(delta: np.ndarray) -> np.ndarray:
-    """Root mean square [d] of each column; 1 where the column is zero."""
-    squares = sum(np.square(delta[at : at + CHUNK], dtype=np.float64).sum(axis=0) for at in range(0, len(delta), CHUNK))
-    rms = np.sqrt(squares / len(delta))
-    return np.where(rms > 0, rms, 1.0)
-
-
-def _times(delta: np.ndarray, w: np.ndarray) -> np.ndarray:
-    parts = [delta[at : at + CHUNK] @ w for at in range(0, len(delta), CHUNK)]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _times_transposed(delta: np.ndarray, values: np.ndarray) -> np.ndarray:
-    starts = range(0, len(delta), CHUNK)
-    total = np.zeros(delta.shape[1])
-    for at in starts:
-        total += values[at : at + CHUNK] @ delta[at : at + CHUNK]
-    return total

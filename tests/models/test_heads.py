@@ -73,8 +73,8 @@ def test_swapping_the_answers_negates_margins_exactly() -> None:
 def test_a_sampled_curvature_finds_the_same_head(monkeypatch: pytest.MonkeyPatch) -> None:
     delta, _ = pairs(n=4000)
     whole = fit_head(delta, l2=1.0).weights
-    monkeypatch.setattr("rather.models.heads.CURVATURE_ROWS", 400)
-    monkeypatch.setattr("rather.models.heads.CHUNK", 1000)
+    monkeypatch.setattr("rather.models.logistic.CURVATURE_ROWS", 400)
+    monkeypatch.setattr("rather.models.logistic.CHUNK", 1000)
     np.testing.assert_allclose(fit_head(delta, l2=1.0).weights, whole, atol=1e-5)
 
 
