@@ -15,7 +15,9 @@ from ..core.recipe import Recipe
 from ..core.recipe_parser import parse_recipe
 from ..core.session import RunOptions
 from ..core.view import RunView
-from .run import run_loaded
+from . import api
+from .run import progress, run_loaded
+from .summary import result_line
 
 HELD_OUT: Final = 0.15
 STRATEGIES: Final = ("noise", "margin", "fifa", "top")
@@ -51,8 +53,12 @@ def run_filter(request: FilterRequest) -> None:
     views = {}
     for name in names:
         variant = strategy(request, name)
-        views[name] = run_loaded(filter_recipe(variant), RunOptions(variant.out), True)
-    _print_comparison(views)
+        with progress(request.json) as listener:
+            views[name] = api.run(filter_recipe(variant), options=RunOptions(variant.out), listener=listener)
+    if request.json:
+        print(json.dumps({name: result_line(view) for name, view in views.items()}, ensure_ascii=False))
+    else:
+        _print_comparison(views)
 
 
 def strategy(request: FilterRequest, name: str) -> FilterRequest:
@@ -104,15 +110,16 @@ def _print_comparison(views: dict[str, RunView]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold")
+    table, caveats = Table(box=None, header_style="bold"), dict[str, None]()
     for name in ("strategy", "rows kept", "accuracy, kept", "random, same size", "all rows"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+        table.add_column(name, justify="left" if name == "strategy" else "right", no_wrap=True)
     for name, view in views.items():
         rows = {row["set"]: row for row in view.facts["diagnose.evidence"]["rows"] if row["source"] == "all"}
-        cells = [f"{r['accuracy']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in (rows[k] for k in _SETS)]
-        table.add_row(name, f"{rows['kept']['rows']:,}", *cells)
-    Console().print(table)
-    print(json.dumps({name: view.facts["diagnose.evidence"]["caveat"] for name, view in views.items()}, indent=1))
+        cells = [f"{r['accuracy']:.3f} ({r['low']:.2f}–{r['high']:.2f})" for r in (rows[k] for k in _SETS if k in rows)]
+        table.add_row(name, f"{view.funnel[-1].rows_out:,}", *cells)
+        caveats.setdefault(view.facts["diagnose.evidence"]["caveat"], None)
+    Console(width=max(100, Console().width)).print(table)
+    print("\n".join(caveats))
 
 
 _SETS: Final = ("kept", "random, same size", "all rows")

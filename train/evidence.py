@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ..core.errors import InputError, RunError
+from ..core.errors import RunError
 from ..core.registry import register
 from ..core.stage import Context, Sink, StageOf
 from ..models.heads import fit_head
@@ -58,10 +58,11 @@ class Evidence(Sink):
         kept_minus_random (difference, low, high); accuracies in [0, 1] with 95 % intervals."""
         before = ctx.view.frame(self.against)
         rng = np.random.default_rng([ctx.seed, self.seeds])
-        held = self._heldout(ctx, rng)
         total, kept = usable(before), usable(rows)
-        if not len(kept):
-            raise InputError("no comparable pair was kept", place="diagnose.evidence")
+        out = self._out(ctx)
+        if not out.any() or not len(kept):
+            return _nothing("no comparable pair was kept" if out.any() else "no comparable row was held out")
+        held = self._heldout(ctx, out, rng)
         share = min(1.0, self.most / len(total))
         size = min(max(round(len(kept) * share), 1), len(total), self.most)
         trial = _Trial(held, self.l2, ctx)
@@ -71,16 +72,19 @@ class Evidence(Sink):
         rivals = [trial.measured(ALL, [everything]), ours, trial.measured(RANDOM, draws)]
         return self._facts(held, rivals, share)
 
-    def _heldout(self, ctx: Context, rng: np.random.Generator) -> Sample:
+    def _out(self, ctx: Context) -> np.ndarray:
+        """bool [rows into `against`]: comparable, and held out by it."""
+        frame, ledger = ctx.view.input_frame(self.against), ctx.view.dropped(self.against)
+        ledger = ledger.filter(pc.equal(ledger["reason"].cast(pa.string()), HELD_OUT))
+        out = np.isin(np.flatnonzero(frame.alive()), ledger["pos"].to_numpy())
+        sound = np.zeros(len(out), bool)
+        sound[usable(frame, out)] = True
+        return sound
+
+    def _heldout(self, ctx: Context, out: np.ndarray, rng: np.random.Generator) -> Sample:
         """The held-out pairs; where some have a gold label, only those."""
         frame = ctx.view.input_frame(self.against)
-        ledger = ctx.view.dropped(self.against)
-        ledger = ledger.filter(pc.equal(ledger["reason"].cast(pa.string()), HELD_OUT))
-        if not ledger.num_rows:
-            hint = "against: names a split.heldout stage; raise its fraction"
-            raise InputError(f"{self.against} held no row out", place="diagnose.evidence", hint=hint)
-        out = np.isin(np.flatnonzero(frame.alive()), ledger["pos"].to_numpy())
-        held = gather(frame, _drawn(usable(frame, out), self.most, rng), self.by, gold=True)
+        held = gather(frame, _drawn(np.flatnonzero(out), self.most, rng), self.by, gold=True)
         known = np.flatnonzero(np.isfinite(held.gold))
         return held.subset(known) if len(known) else held
 
@@ -142,6 +146,12 @@ class _Trial:
         delta, weights, _ = sample.to_fit()
         margin = fit_head(delta, l2=self.l2, weights=weights).margin(self.held.delta)
         return np.where(margin == 0, 0.5, (margin > 0) == _truth(self.held))
+
+
+def _nothing(why: str) -> dict[str, Any]:
+    """Facts of a set too small to measure: the run goes on, and says so."""
+    caveat = f"Nothing was measured: {why}. Give more rows, or a larger fraction to split.heldout."
+    return {"label": "noisy", "heldout": 0, "rows": [], "caveat": caveat}
 
 
 def _truth(held: Sample) -> np.ndarray:
