@@ -31,6 +31,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from judge_endpoint import mark_of
+
 HERE: Final = Path(__file__).resolve()
 CONCURRENCY: Final = 256
 PAIRS: Final = 5000
@@ -145,9 +147,9 @@ def work(system: str, url: str, out: Path) -> None:
 
 def imported(system: str) -> None:
     """Import what the system needs: starting up is no part of the work."""
-    import aiohttp  # noqa: F401
-
-    if system != "bare":
+    if system == "bare":
+        import aiohttp  # noqa: F401
+    else:
         import rather.core.journal
         import rather.models.openai_chat
         import rather.models.readers  # noqa: F401
@@ -229,33 +231,43 @@ def compare(name: str, runs: int, systems: tuple[str, ...], **settings: float) -
 
 def killed() -> None:
     """SIGKILL at ten random moments; the last start is left alone."""
-    rng = random.Random(7)
+    rng, asked, kept = random.Random(7), texts(), dict[str, bool]()
     with endpoint() as address, tempfile.TemporaryDirectory() as folder:
-        out, kept, again = Path(folder), 0, 0
         for _ in range(10):
-            process = child("ours", address, out)
-            time.sleep(rng.uniform(0.8, 1.6))
+            target = post(address + "/stats")["requests"] + rng.randint(200, 1200)
+            process = child("ours", address, Path(folder))
+            while post(address + "/stats")["requests"] < target:
+                time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            kept = journalled(out)
-            time.sleep(0.7)
-            print(f"kill  replies in the journal {kept}", flush=True)
-        told, _ = child("ours", address, out).communicate()
-        stats = post(address + "/stats")
-        again = stats["answered"] + stats["cut"] - journalled(out)
-        r = json.loads(told.splitlines()[-1])
+            kept = journalled(Path(folder), asked)
+            time.sleep(0.7)  # calls of the dead run end at the endpoint
+            post(address + "/kept", [mark_of(text).hex() for text, sound in kept.items() if sound])
+            print(f"kill  replies in the journal {len(kept)}", flush=True)
+        told, _ = child("ours", address, Path(folder)).communicate()
+        stats, r = post(address + "/stats"), json.loads(told.splitlines()[-1])
+        asked_again = stats["answered"] - sum(journalled(Path(folder), asked).values())
         print(
-            f"kill  rows {r['rows']}  null {r['null']}  {r['digest']}  answered but not journalled {again}", flush=True
+            f"kill  rows {r['rows']}  null {r['null']}  {r['digest']}  paid again though journalled"
+            f" {stats['paid_again']}, though on its way at a kill {asked_again}",
+            flush=True,
         )
 
 
-def journalled(out: Path) -> int:
-    """Replies durable by now."""
-    path = out / "journal.sqlite"
-    if not path.exists():
-        return 0
-    with sqlite3.connect(path) as connection:
-        return int(connection.execute("SELECT count(*) FROM replies").fetchone()[0])
+def journalled(out: Path, asked: list[str]) -> dict[str, bool]:
+    """Texts with a durable reply, and whether it is sound."""
+    from rather.core.journal import call_key
+    from rather.models.openai_chat import OpenAISpec
+
+    identity, found = OpenAISpec(name="judge").identity(), dict[str, bool]()
+    with sqlite3.connect(out / "journal.sqlite") as connection:
+        replies = dict(connection.execute("SELECT key, reply FROM replies"))
+    for text in asked:
+        request = {"messages": [{"role": "user", "content": text}], "temperature": 0.0}
+        said = [replies.get(call_key(identity, request, attempt)) for attempt in range(5)]
+        if said[0] is not None:
+            found[text] = any(soundly(json.loads(reply)["text"]) for reply in said if reply)
+    return found
 
 
 def main(kinds: list[str]) -> None:

@@ -4,6 +4,7 @@ Run: python bench/judge_endpoint.py [PORT]. It prints `ready PORT` and serves on
 
     POST /v1/chat/completions   the judge        GET  /stats    counters
     POST /config                settings, JSON   POST /reset    counters to zero, attempts forgotten
+    POST /kept                  marks of texts that must not be asked about again: `paid_again` counts them
 
 The n-th attempt at a text takes 95 % lognormal time (median 50 ms, σ ½) or 5 % half a second, times
 `scale`; `busy` of them get a 429 with `Retry-After: retry_after`, `broken` a 500, `cut` half an answer.
@@ -53,12 +54,12 @@ class Counters:
     broken: int = 0
     cut: int = 0
     dropped: int = 0
-    answered_again: int = 0
+    paid_again: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     latency: float = 0.0
     attempts: dict[bytes, int] = field(default_factory=dict)
-    delivered: dict[bytes, int] = field(default_factory=dict)
+    kept: set[bytes] = field(default_factory=set)
 
     def shown(self) -> dict[str, Any]:
         found = {name: value for name, value in asdict(self).items() if isinstance(value, (int, float))}
@@ -102,6 +103,9 @@ class Judge(asyncio.Protocol):
         elif path == b"/reset":
             Judge.counters = Counters()
             self.send(200, {})
+        elif path == b"/kept":
+            self.counters.kept |= {bytes.fromhex(mark) for mark in json.loads(body)}
+            self.send(200, {})
         elif path == b"/config":
             Judge.settings = Settings(**json.loads(body))
             self.send(200, asdict(self.settings))
@@ -112,10 +116,11 @@ class Judge(asyncio.Protocol):
 
     def judge(self, text: str) -> None:
         count, settings = self.counters, self.settings
-        mark = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        mark = mark_of(text)
         attempt = count.attempts.get(mark, 0)
         count.attempts[mark] = attempt + 1
         count.requests += 1
+        count.paid_again += mark in count.kept
         if settings.capacity and count.in_flight >= settings.capacity:
             count.busy += 1
             self.send(429, {"error": {"message": "too many calls"}}, b"retry-after: %g\r\n" % settings.retry_after)
@@ -147,8 +152,6 @@ class Judge(asyncio.Protocol):
                 said = said[: len(said) // 2]
             else:
                 count.answered += 1
-                count.answered_again += mark in count.delivered
-                count.delivered[mark] = 1
             self.send(200, completion(said, tokens))
 
     def send(self, status: int, body: dict[str, Any], extra: bytes = b"") -> None:
@@ -159,6 +162,11 @@ class Judge(asyncio.Protocol):
         if self.buffer:
             data, self.buffer = self.buffer, b""
             self.data_received(data)
+
+
+def mark_of(text: str) -> bytes:
+    """What stands for a text."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def verdict(mark: bytes) -> str:

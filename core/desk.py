@@ -10,7 +10,7 @@ from typing import Any, Final, final
 from .errors import StageFailed
 from .journal import Entry, Journal
 
-_LINGER: Final = 0.005
+_LINGER: Final = 0.02
 """Seconds a reply waits for others to share its commit. No call's slot is held meanwhile."""
 
 

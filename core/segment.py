@@ -21,9 +21,9 @@ from .intake import Numbering, source_rows, with_types
 from .parcel import Parcel, Part, Trace
 from .plan import Node
 from .row import COLUMNS, CONTENT, SYSTEM
-from .session import Session
-from .stage import Map, Source
-from .steps import Step, set_column
+from .session import ASKERS, Session
+from .stage import Map, Score, Source, Stage
+from .steps import Offload, Step, set_column
 from .view import RunView
 
 COLUMN_BATCH: Final = 16_384
@@ -52,7 +52,7 @@ class Segment:
         self.keep_content = not isinstance(self.nodes[0].stage, Source) or not self.nodes[0].stage.replayable()
         self.committer = Committer(self.tallies, self.makers, self.keep_content)
         self.steps = [
-            Step(n.name, n.stage, self.session.context(n.name, self.view), self.session.offload)
+            Step(n.name, n.stage, self.session.context(n.name, self.view), self._offload(n.stage))
             for n in self.nodes
             if not isinstance(n.stage, Source)
         ]
@@ -63,7 +63,7 @@ class Segment:
             self.session.listener.stage_begun(node.name, len(self.frame) if self.frame is not None else None)
         feed = prefetched(self.parcels())
         flying: deque[asyncio.Task[Parcel]] = deque()
-        width = max(2, self.session.options.workers) + 1
+        width = self.width()
         try:
             enough, more = False, True
             while (more or flying) and not enough:
@@ -82,6 +82,17 @@ class Segment:
             await self.session.offload(feed.close)  # type: ignore[attr-defined]
         self.committer.close()
         return await self.session.offload(lambda: [tally.close() for tally in self.tallies])
+
+    def width(self) -> int:
+        """Batches under way at once: many where calls are waited for, unless some might be paid for in vain."""
+        asking = any(self.session.asks(node.stage) for node in self.nodes)
+        if asking and not any(node.until_rows for node in self.nodes):
+            return ASKERS
+        return max(2, self.session.options.workers) + 1
+
+    def _offload(self, stage: Stage) -> Offload:
+        asking = isinstance(stage, Score) and self.session.asks(stage)
+        return self.session.offload_asking if asking else self.session.offload
 
     async def carried(self, parcel: Parcel) -> Parcel:
         """The parcel after every step."""

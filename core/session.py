@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from .errors import InputError, RatherError
 from .journal import Journal
@@ -21,7 +21,11 @@ from .store import RunFolder
 from .vectors import KeptEncoder
 
 if TYPE_CHECKING:
+    from .stage import Stage
     from .view import RunView
+
+ASKERS: Final = 12
+"""Batches that may wait for paid calls at once: each waits for its slowest call."""
 
 
 @final
@@ -72,6 +76,7 @@ class Session:
         self.models = Models(self)
         self.stopping = False
         self._pool = ThreadPoolExecutor(options.workers + 2, thread_name_prefix="rather")
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="rather-asks")
 
     async def __aenter__(self) -> Session:
         self.journal = Journal(self.options.journal_path)
@@ -86,7 +91,8 @@ class Session:
         paid = [model for model in self.models.loaded() if isinstance(model, PaidModel)]
         for model in paid:
             model.stop()
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        for pool in (self._pool, self._askers):
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         for model in paid:
             await model.close()
         await asyncio.to_thread(self.journal.close)
@@ -94,6 +100,14 @@ class Session:
     def offload(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run blocking work on a thread of the session."""
         return self.loop.run_in_executor(self._pool, work, *args)
+
+    def offload_asking(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+        """Run work that mostly waits for paid calls: on threads of its own, or it would hold up the others."""
+        return self.loop.run_in_executor(self._askers, work, *args)
+
+    def asks(self, stage: Stage) -> bool:
+        """Whether a stage names a paid model."""
+        return any(self.plan.models[name].paid for name in stage.models_named() if name in self.plan.models)
 
     def context(self, name: str, view: RunView) -> StageContext:
         """What the stage called `name` is handed."""
