@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,39 +91,59 @@ def parquet_tables(path: Path, columns: Sequence[str] | None = None, size: int =
             yield pa.Table.from_batches([batch])
 
 
-def prefetched(items: Iterable[T], depth: int = 2) -> Iterator[T]:
-    """The same items, made `depth` ahead by a thread of their own; its errors arrive here."""
-    box: queue.Queue[object] = queue.Queue(depth)
-    left = threading.Event()
+@final
+class Prefetched(Iterator[T]):
+    """The same items, made `depth` ahead by a thread of their own; its errors arrive here.
 
+    `close` may be called at any time, from any thread: a reader waiting for an item then ends.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int = 2) -> None:
+        self._box, self._left = queue.Queue[object](depth), threading.Event()
+        # The thread holds no reference to the reader, so that one left unread ends it when it goes.
+        threading.Thread(target=_fill, args=(items, self._box, self._left), daemon=True, name="prefetch").start()
+
+    def __next__(self) -> T:
+        while not self._left.is_set():
+            with contextlib.suppress(queue.Empty):
+                item = self._box.get(timeout=0.2)
+                if item is _END:
+                    self.close()
+                elif isinstance(item, _Raised):
+                    self.close()
+                    raise item.error
+                else:
+                    return item  # type: ignore[return-value]
+        raise StopIteration
+
+    def __del__(self) -> None:
+        self._left.set()
+
+    def close(self) -> None:
+        """Stop making items."""
+        self._left.set()
+
+
+def _fill(items: Iterable[object], box: queue.Queue[object], left: threading.Event) -> None:
     def put(item: object) -> bool:
         while not left.is_set():
-            try:
+            with contextlib.suppress(queue.Full):
                 box.put(item, timeout=0.1)
                 return True
-            except queue.Full:
-                continue
         return False
 
-    def fill() -> None:
-        try:
-            for item in items:
-                if not put(item):
-                    return
-            put(_END)
-        except BaseException as error:  # handed over to the reader, whatever it is
-            put(_Raised(error))
-
-    thread = threading.Thread(target=fill, daemon=True, name="prefetch")
-    thread.start()
     try:
-        while (item := box.get()) is not _END:
-            if isinstance(item, _Raised):
-                raise item.error
-            yield item  # type: ignore[misc]
-    finally:
-        left.set()
-        thread.join()
+        for item in items:
+            if not put(item):
+                return
+        put(_END)
+    except BaseException as error:  # handed over to the reader, whatever it is
+        put(_Raised(error))
+
+
+def prefetched(items: Iterable[T], depth: int = 2) -> Prefetched[T]:
+    """Read ahead: see `Prefetched`."""
+    return Prefetched(items, depth)
 
 
 @final

@@ -113,7 +113,7 @@ class _Engine:
     def record(self, node: Node, tally: Tally, cut: bool, spend: Spend, failed: str) -> Record:
         came_from = self.came_from(node)
         return Record(
-            name=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
+            stage=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
             rows_in=tally.rows_in, made=tally.made, rows_out=tally.rows_out, dropped=tally.dropped,
             failed=tally.failed, seconds=round(tally.seconds, 4), calls=spend.calls, calls_reused=spend.reused,
             tokens=spend.tokens, usd=spend.usd, until_reached=cut, came_from=came_from,
@@ -130,7 +130,7 @@ class _Engine:
         spend = self.session.meter.spend.since(before)
         came_from = self.came_from(node)
         record = Record(
-            name=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
+            stage=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
             rows_in=outcome.rows_in, rows_out=outcome.rows_out, dropped=outcome.dropped,
             seconds=round(time.perf_counter() - began, 4), calls=spend.calls, calls_reused=spend.reused,
             tokens=spend.tokens, usd=spend.usd, came_from=came_from, outcome=came_from, facts=facts,

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 import pyarrow as pa
@@ -64,11 +64,13 @@ class Segment:
         feed = prefetched(self.parcels())
         flying: deque[asyncio.Task[Parcel]] = deque()
         width = self.width()
+        taking: asyncio.Future[Any] | None = None
         try:
             enough, more = False, True
             while (more or flying) and not enough:
                 while more and len(flying) < width:
-                    parcel = await self.session.offload(next, feed, _DONE)
+                    taking = asyncio.ensure_future(self.session.offload(next, feed, _DONE))
+                    parcel = await asyncio.shield(taking)
                     more = parcel is not _DONE
                     if more:
                         flying.append(asyncio.create_task(self.carried(parcel)))
@@ -79,7 +81,9 @@ class Segment:
             for task in flying:
                 task.cancel()
             await asyncio.gather(*flying, return_exceptions=True)
-            await self.session.offload(feed.close)  # type: ignore[attr-defined]
+            if taking is not None:  # a thread may still be in the feed: it cannot be closed before
+                await asyncio.gather(taking, return_exceptions=True)
+            feed.close()
         self.committer.close()
         return await self.session.offload(lambda: [tally.close() for tally in self.tallies])
 

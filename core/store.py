@@ -21,12 +21,16 @@ RECORD: Final = "record.json"
 @final
 @dataclass(frozen=True)
 class Record:
-    """What a finished stage leaves beside its files: its counts, cost and facts."""
+    """What a finished stage leaves beside its files: its counts, cost and facts; a line of the funnel.
 
-    name: str
+    `skipped` is why an `if:` left the stage out, `reused` tells that it was not run again; a stage
+    that was skipped has no key.
+    """
+
+    stage: str
     kind: str
     shape: str
-    key: str
+    key: str = ""
     rows_in: int = 0
     made: int = 0
     rows_out: int = 0
@@ -42,6 +46,8 @@ class Record:
     came_from: str = ""
     outcome: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    skipped: str | None = None
+    reused: bool = False
 
     @property
     def drops(self) -> int:
@@ -111,7 +117,7 @@ class RunFolder:
     def finish(self, scratch: Path, record: Record) -> Path:
         """Put a made stage in its place in one step."""
         write_json(scratch / RECORD, asdict(record))
-        home = self.home(record.name, record.key)
+        home = self.home(record.stage, record.key)
         shutil.rmtree(home, ignore_errors=True)
         home.parent.mkdir(parents=True, exist_ok=True)
         scratch.replace(home)

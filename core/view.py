@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -20,28 +20,6 @@ from .intake import mixed_level, replay
 from .plan import Node, Plan
 from .stage import Source
 from .store import Record
-
-
-@final
-@dataclass(frozen=True)
-class StageCount:
-    """One line of the funnel; `reused` when the stage was not run again."""
-
-    stage: str
-    kind: str
-    shape: str
-    rows_in: int = 0
-    made: int = 0
-    rows_out: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    failed: int = 0
-    seconds: float = 0.0
-    calls: int = 0
-    calls_reused: int = 0
-    tokens: int = 0
-    usd: float = 0.0
-    skipped: str | None = None
-    reused: bool = False
 
 
 @final
@@ -74,18 +52,18 @@ class RunView:
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
         """What each finished sink left behind, by its name."""
-        return {r.name: r.facts for _, r in sorted(self.records.items()) if r.shape == "sink"}
+        return {r.stage: r.facts for _, r in sorted(self.records.items()) if r.shape == "sink"}
 
     @property
-    def funnel(self) -> list[StageCount]:
+    def funnel(self) -> list[Record]:
         """Counts of every finished or skipped stage, in order."""
         found = []
         for node in self.plan.nodes:
             record = self.records.get(node.index)
             if node.skipped is not None:
-                found.append(StageCount(node.name, node.stage.name, node.stage.shape, skipped=node.skipped))
+                found.append(Record(node.name, node.stage.name, node.stage.shape, skipped=node.skipped))
             elif record is not None:
-                found.append(_count(record, node.index in self.reused))
+                found.append(replace(record, reused=node.index in self.reused))
         return found
 
     def frame(self, name: str) -> Frame:
@@ -192,13 +170,6 @@ class RunView:
             if node.name == name:
                 return node
         raise InputError(f"no stage called {name}", place=str(self.path), hint=did_you_mean(name, self.stages))
-
-
-def _count(record: Record, reused: bool) -> StageCount:
-    return StageCount(
-        record.name, record.kind, record.shape, record.rows_in, record.made, record.rows_out, record.dropped,
-        record.failed, record.seconds, record.calls, record.calls_reused, record.tokens, record.usd, None, reused,
-    )  # fmt: skip
 
 
 def place_text(place: Any) -> str:

@@ -10,7 +10,8 @@ from .report_figures import river, share_bar, stage_bar
 from .report_text import seconds
 
 if TYPE_CHECKING:
-    from ..core.view import RunView, StageCount
+    from ..core.store import Record
+    from ..core.view import RunView
 
 HELD_OUT: Final = "held out for evidence"
 _RIVER: Final = 9
@@ -46,7 +47,7 @@ def rows_out(view: RunView) -> int:
     return ran[-1].rows_out if ran else 0
 
 
-def _line(line: StageCount, widest: int, slowest: float) -> StageLine:
+def _line(line: Record, widest: int, slowest: float) -> StageLine:
     dropped = tuple(largest(line.dropped))
     bar = stage_bar(line.rows_in, line.rows_out, _gone(line), widest)
     time_bar = share_bar(line.seconds / slowest if slowest else 0.0, seconds(line.seconds), "time")
@@ -56,14 +57,14 @@ def _line(line: StageCount, widest: int, slowest: float) -> StageLine:
     )  # fmt: skip
 
 
-def _step(line: StageCount) -> tuple[str, int, int, str]:
+def _step(line: Record) -> tuple[str, int, int, str]:
     reasons = largest(line.dropped)
     words = reasons[0][0] if reasons else ("failed" if line.failed else "")
     more = f" +{len(reasons) - 1} more" if len(reasons) > 1 else ""
     return line.stage, line.rows_out, _gone(line), words + more
 
 
-def _gone(line: StageCount) -> int:
+def _gone(line: Record) -> int:
     return sum(line.dropped.values()) + line.failed
 
 
