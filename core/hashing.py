@@ -15,29 +15,35 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .row import flat
+
 U64 = np.uint64
 _STEP: Final = U64(0x9E3779B97F4A7C15)
 _M1: Final = U64(0xBF58476D1CE4E5B9)
 _M2: Final = U64(0x94D049BB133111EB)
 _NULL: Final = U64(0xD6E8FEB86659FD93)
-_CHUNK: Final = 1 << 16  # words worked on at once: the scratch arrays stay in the cache
-_TAIL_MASK: Final = np.array([(1 << (8 * k)) - 1 for k in range(8)] + [2**64 - 1], U64)
+_CHUNK: Final = 1 << 15  # words worked on at once: the scratch arrays stay in the cache
+_MOST_BYTES: Final = (1 << 31) - 1  # of one array with 32-bit offsets
 
 
 def hash_column(column: pa.Array | pa.ChunkedArray, seed: int = 0) -> np.ndarray:
     """uint64 [n]: equal values hash equal whatever their batch; null has a hash of its own."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = flat(column)
     if isinstance(array, pa.ChunkedArray):
         return np.concatenate([hash_column(chunk, seed) for chunk in array.chunks])
     return _hash(array, mix(np.array([seed], U64))[0])
 
 
-def hash_rows(table: pa.Table, names: list[str], seed: int = 0) -> np.ndarray:
-    """uint64 [n]: one hash a row over the named columns that are there; null columns count as absent."""
-    total = np.full(table.num_rows, mix(np.array([seed + 1], U64))[0], U64)
+def hash_rows(table: pa.Table, names: list[str], prompts: np.ndarray | None = None) -> np.ndarray:
+    """uint64 [n]: one hash a row over the named columns that are there; null columns count as absent.
+
+    `prompts` is the `hash_column` of the prompts, where it is known already.
+    """
+    total = np.full(table.num_rows, mix(np.array([1], U64))[0], U64)
     for name in names:
         if name in table.column_names:
-            total += _share(table[name].combine_chunks(), name, partial(hash_column, seed=seed))
+            known = prompts if name == "prompt" else None
+            total += _share(flat(table[name]), name, partial(_hashed, known))
     return mix(total)
 
 
@@ -117,6 +123,10 @@ def digest(*parts: str | bytes) -> str:
     return state.hexdigest()
 
 
+def _hashed(known: np.ndarray | None, column: pa.Array) -> np.ndarray:
+    return hash_column(column) if known is None else known
+
+
 def _hash(array: pa.Array, seed: np.uint64) -> np.ndarray:
     kind = array.type
     if pa.types.is_dictionary(kind):
@@ -144,42 +154,63 @@ def _hash_bytes(array: pa.Array, seed: np.uint64) -> np.ndarray:
     n = len(array)
     if n == 0:
         return np.empty(0, U64)
-    width = np.int64 if _wide(array.type) else np.int32
-    _, offset_buffer, data_buffer = array.buffers()
-    offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + n + 1].astype(np.int64)
-    size = int(offsets[-1] - offsets[0])
-    data = np.zeros(size + 8, np.uint8)  # padded, so that the last word may be read whole
-    if size:
-        data[:size] = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
-    starts, lengths = offsets[:-1] - offsets[0], np.diff(offsets)
-    words = np.ndarray((size + 1,), "<u8", data, 0, (1,))  # the word beginning at every byte
-    total = mix(lengths.astype(U64) ^ seed)
-    counts = (lengths + 7) >> 3
-    bounds = np.concatenate([[0], np.cumsum(counts)])
-    first = 0
-    while first < n:  # rows [first, last) hold about _CHUNK words
-        last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + _CHUNK, "right")) - 1)
-        _add_words(total, words, starts, lengths, counts, bounds, first, last)
-        first = last
+    offsets = _offsets(array)
+    if n > 1 and int(offsets[-1] - offsets[0]) + 8 * n > _MOST_BYTES:
+        halves = (array.slice(0, n // 2), array.slice(n // 2))
+        return np.concatenate([_hash_bytes(half, seed) for half in halves])
+    total = mix(np.diff(offsets).astype(U64) ^ seed)
+    padded = _padded(array, offsets)
+    bounds = _offsets(padded).astype(np.int64) >> 3
+    if bounds[-1]:
+        words = np.frombuffer(padded.buffers()[2], "<u8", int(bounds[-1]))
+        _add_words(total, words, bounds)
     return mix(total)
 
 
-def _add_words(
-    total: np.ndarray, words: np.ndarray, starts: np.ndarray, lengths: np.ndarray, counts: np.ndarray,
-    bounds: np.ndarray, first: int, last: int,
-) -> None:  # fmt: skip
-    count, base = counts[first:last], bounds[first]
-    m = int(bounds[last] - base)
-    if m == 0:
-        return
-    position = np.arange(m) - np.repeat(bounds[first:last] - base, count)
-    picked = words[np.repeat(starts[first:last], count) + (position << 3)]
-    filled = count > 0
-    ends = (bounds[first + 1 : last + 1] - base - 1)[filled]
-    picked[ends] &= _TAIL_MASK[lengths[first:last][filled] - ((count[filled] - 1) << 3)]
-    picked = mix(picked ^ (position.astype(U64) * _M1))
-    heads = (bounds[first:last] - base)[filled]
-    total[first:last][filled] += np.add.reduceat(picked, heads)
+def _padded(array: pa.Array, offsets: np.ndarray) -> pa.Array:
+    """Every value filled up with zeros to a multiple of 8 bytes: one run of whole, aligned words."""
+    n = len(array)
+    bounds = np.zeros(n + 1, offsets.dtype)
+    np.cumsum(-np.diff(offsets) & 7, out=bounds[1:])
+    zeros = np.zeros(int(bounds[-1]), np.uint8)
+    filler = pa.Array.from_buffers(array.type, n, [None, pa.py_buffer(bounds), pa.py_buffer(zeros)])
+    return pc.binary_join_element_wise(array, filler, pa.scalar(b"", array.type))
+
+
+def _offsets(array: pa.Array) -> np.ndarray:
+    buffer = np.frombuffer(array.buffers()[1], np.int64 if _wide(array.type) else np.int32)
+    return buffer[array.offset : array.offset + len(array) + 1]
+
+
+def _add_words(total: np.ndarray, words: np.ndarray, bounds: np.ndarray) -> None:
+    """Add each row's mixed words to its total; row i has the words from bounds[i] up to bounds[i + 1]."""
+    filled = np.flatnonzero(bounds[1:] > bounds[:-1])
+    heads, ends = bounds[filled], bounds[filled + 1]
+    longest = max(_CHUNK, int((ends - heads).max()))
+    salts = np.arange(longest, dtype=U64) * _M1  # a word's position in its row, spread over its bits
+    mixed, scratch = np.empty(longest, U64), np.empty(longest, U64)
+    first = 0
+    while first < len(filled):  # rows [first, last) hold about _CHUNK words
+        last = max(first + 1, int(np.searchsorted(ends, heads[first] + _CHUNK, "right")))
+        start, stop = int(heads[first]), int(ends[last - 1])
+        places = heads[first:last] - start
+        z, spare = mixed[: stop - start], scratch[: stop - start]
+        np.subtract(salts[: stop - start], np.repeat(salts[places], (ends - heads)[first:last]), out=z)
+        np.bitwise_xor(z, words[start:stop], out=z)
+        _mix_into(z, spare)
+        total[filled[first:last]] += np.add.reduceat(z, places)
+        first = last
+
+
+def _mix_into(z: np.ndarray, spare: np.ndarray) -> None:
+    """`mix` in place: arrays made anew for every step would cost more than the steps."""
+    np.add(z, _STEP, out=z)
+    for shift, factor in ((U64(30), _M1), (U64(27), _M2)):
+        np.right_shift(z, shift, out=spare)
+        np.bitwise_xor(z, spare, out=z)
+        np.multiply(z, factor, out=z)
+    np.right_shift(z, U64(31), out=spare)
+    np.bitwise_xor(z, spare, out=z)
 
 
 def _hash_lists(values: np.ndarray, offsets: np.ndarray, seed: np.uint64) -> np.ndarray:

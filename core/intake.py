@@ -29,9 +29,9 @@ class Numbering:
     def number(self, table: pa.Table, file: str, rows: np.ndarray) -> pa.Table:
         """System columns [n] for content rows that stand at `rows` of the source called `file`."""
         names = [name for name in CONTENT if name in table.column_names] or sorted(table.column_names)
-        hashes = hash_rows(table, names)
-        prompts = hash_column(table["prompt"]) if "prompt" in table.column_names else hashes
-        return self.system(hashes, prompts, _places(file, rows))
+        prompts = hash_column(table["prompt"]) if "prompt" in table.column_names else None
+        hashes = hash_rows(table, names, prompts)
+        return self.system(hashes, hashes if prompts is None else prompts, _places(file, rows))
 
     def system(self, hashes: np.ndarray, prompts: np.ndarray, place: pa.Array) -> pa.Table:
         """System columns from ready hashes; equal ones are told apart by their order."""

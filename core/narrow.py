@@ -9,6 +9,8 @@ from typing import Any, final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .row import flat
+
 
 @final
 class Narrow:
@@ -35,8 +37,7 @@ class Narrow:
 
     def column(self, name: str) -> pa.Array:
         """One column as a single array [n]."""
-        column = self.table([name]).column(0)
-        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return flat(self.table([name]).column(0))
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The result of a DuckDB query over the view `narrow`; memory is limited, excess goes to disk."""

@@ -91,7 +91,7 @@ CONTENT: Final = ("prompt", "images", "audio", "candidates", "chosen", "rejected
 
 def text_messages(text: pa.Array, role: str = "user") -> pa.Array:
     """One message a row from plain strings [n], without copying the text; null stays null."""
-    text = _flat(text)
+    text = flat(text)
     n = len(text)
     message = pa.StructArray.from_arrays(
         [
@@ -109,19 +109,19 @@ def text_messages(text: pa.Array, role: str = "user") -> pa.Array:
 
 def text_answers(text: pa.Array, model: pa.Array | None = None) -> pa.Array:
     """Answers from plain strings [n]; a null string is a null answer."""
-    text = _flat(text).cast(pa.string())
+    text = flat(text).cast(pa.string())
     n = len(text)
     arrays = [pa.nulls(n, field.type) for field in ANSWER]
     arrays[0] = text
     if model is not None:
-        arrays[3] = _flat(model).cast(pa.string())
+        arrays[3] = flat(model).cast(pa.string())
     mask = text.is_null() if text.null_count else None
     return pa.StructArray.from_arrays(arrays, fields=list(ANSWER), mask=mask)
 
 
 def prompt_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The contents of all messages of a row joined by a blank line, [n] strings; null stays null."""
-    messages = _flat(column)
+    messages = flat(column)
     contents = pc.struct_field(messages.flatten(), "content")
     lengths = pc.list_value_length(messages)
     if len(messages) and pc.all(pc.equal(lengths, 1)).as_py() and not messages.null_count:
@@ -134,7 +134,7 @@ def prompt_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def last_user_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The content of each row's last message, [n] strings (null where there is none)."""
-    messages = _flat(column)
+    messages = flat(column)
     empty = pc.equal(pc.fill_null(pc.list_value_length(messages), 0), 0)
     ends = pc.subtract(messages.offsets[1:], 1)
     index = pc.if_else(empty, pa.scalar(None, ends.type), ends)
@@ -143,26 +143,29 @@ def last_user_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def answer_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The text of `chosen` or `rejected`, [n] strings; a null answer is null."""
-    answers = _flat(column)
+    answers = flat(column)
     text = pc.struct_field(answers, "text")
     return pc.if_else(answers.is_null(), pa.scalar(None, pa.string()), text) if answers.null_count else text
 
 
+def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array, without a copy when it is one already."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def numpy_vectors(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Vectors stored as fixed-size lists, as float32 [n, dim], without copying where Arrow allows."""
-    array = _flat(column)
+    array = flat(column)
     dim = array.type.list_size
     return array.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
 
 
 def arrow_vectors(vectors: np.ndarray) -> pa.Array:
     """float32 [n, dim] as an Arrow fixed-size list column."""
-    flat = pa.array(vectors.reshape(-1), pa.float32())
-    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-
-
-def _flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = pa.array(vectors.reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(values, vectors.shape[1])
 
 
 def _cumulated(counts: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
+from ..core.row import flat
+
 
 def first_reasons(n: int, rules: Iterable[tuple[np.ndarray, str]]) -> pa.Array:
     """Strings [n]: the reason of the first rule whose mask [n] holds, null where none does."""
@@ -20,7 +22,7 @@ def first_reasons(n: int, rules: Iterable[tuple[np.ndarray, str]]) -> pa.Array:
 
 def numpy_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """A column without nulls as one NumPy array [n]; booleans too."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = flat(column)
     values: np.ndarray = array.to_numpy(zero_copy_only=False)
     return values
 
@@ -32,7 +34,7 @@ def floats(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def codes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """int64 [n]: equal values share a code, numbered by first appearance; null is a value."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = flat(column)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     return numpy_of(encoded.indices.fill_null(len(encoded.dictionary))).astype(np.int64, copy=False)
 

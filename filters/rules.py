@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.row import prompt_text
+from ..core.row import flat, prompt_text
 from ..core.stage import Gate
 from .length import plain_text
 from .reasons import first_reasons, numpy_of
@@ -89,7 +89,7 @@ class Rules(Gate):
     def _prompt_rules(self, column: pa.ChunkedArray) -> Iterator[Rule]:
         text = prompt_text(column)
         if self.empty:
-            with_parts = _filled_parts(column.combine_chunks())
+            with_parts = _filled_parts(flat(column))
             yield blank(text) & ~with_parts, "no prompt"
         if self.most_prompt_chars is not None:
             yield _above(pc.utf8_length(text), self.most_prompt_chars), "prompt too long"
@@ -136,7 +136,7 @@ def _same_answer(batch: pa.Table, chosen: pa.Array, rejected: pa.Array) -> np.nd
 
 def _whole_field(column: pa.ChunkedArray, name: str) -> pa.Array:
     """A field of an answer column, null also where the answer is."""
-    array = column.combine_chunks()
+    array = flat(column)
     field = pc.struct_field(array, name)
     return pc.if_else(array.is_valid(), field, pa.scalar(None, field.type)) if array.null_count else field
 

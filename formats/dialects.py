@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.errors import InputError, did_you_mean
-from ..core.row import prompt_text
+from ..core.row import flat, prompt_text
 from . import rendering
 from .features import undictionaried
-from .rendering import Form, flat
+from .rendering import Form
 
 Body = Callable[[pa.Table, Form], dict[str, pa.Array]]
 DIALECTS: Final[dict[str, Dialect]] = {}

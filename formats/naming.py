@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.errors import did_you_mean
-from ..core.row import COLUMNS, SYSTEM
+from ..core.row import COLUMNS, SYSTEM, flat
 
 
 @final
@@ -87,5 +87,5 @@ def _field(schema: pa.Schema, path: tuple[str, ...], name: str) -> pa.Field:
 
 def _reached(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
     column = table[path[0]]
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = flat(column)
     return pc.struct_field(array, list(path[1:])) if len(path) > 1 else array

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.row import answer_text, prompt_text, text_messages
+from ..core.row import answer_text, flat, prompt_text, text_messages
 
 PART: Final = pa.struct([("type", pa.string()), ("text", pa.string())])
 _ANSWERS: Final = ("chosen", "rejected")
@@ -107,13 +107,6 @@ def joined(first: pa.Array, second: pa.Array) -> pa.Array:
     index = _ranges(starts, np.stack([a, b], 1).ravel())
     values = pa.concat_arrays([first.flatten(), second.flatten()]).take(pa.array(index))
     return pa.ListArray.from_arrays(_int32(_offsets(a + b)), values)
-
-
-def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column as one array, without a copy when it is one already."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _messages(column: pa.Array, form: Form) -> pa.Array:

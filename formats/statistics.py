@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.hashing import mix
-from .rendering import answer_messages, flat
+from ..core.row import flat
+from .rendering import answer_messages
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LONGEST: Final = 1 << 22

@@ -17,11 +17,12 @@ from ..core.cursor import prefetched
 from ..core.errors import InputError, RunError, did_you_mean
 from ..core.hashing import mix
 from ..core.registry import register
+from ..core.row import flat
 from ..core.stage import Context, FileOf, Sink
 from .card import About, Written, render_card
 from .dialects import DIALECTS, Dialect
 from .features import with_features
-from .rendering import Form, flat
+from .rendering import Form
 from .shards import GROUP_ROWS, Shard, Shards, publish, publish_text, staging
 from .statistics import Statistics
 
