@@ -204,11 +204,8 @@ def main(arguments: list[str] | None = None) -> None:
         return
     try:
         code: Any = app(words, standalone_mode=False)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        print("rather: interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
-        sys.exit(130)
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -216,6 +213,8 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         sys.exit(_complain(error))
+    if code == 130:  # the parser turns Ctrl-C into this number too
+        print("rather: interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

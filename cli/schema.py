@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from ..core import registry
+from .show import first_sentence
 
 
 def print_schema(plugins: Sequence[str]) -> None:
@@ -75,6 +75,6 @@ def _model_entry(use: str, spec: Any, definitions: dict[str, Any]) -> dict[str, 
 def _options(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     schema: dict[str, Any] = cls.model_json_schema(ref_template="#/$defs/{model}")
     definitions.update(schema.pop("$defs", {}))
-    schema["description"] = (inspect.getdoc(cls) or "").split("\n")[0]
+    schema["description"] = first_sentence(cls)
     schema.pop("title", None)
     return schema

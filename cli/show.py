@@ -58,12 +58,12 @@ def copy_recipe(name: str, file: Path | None) -> None:
 
 def _stages() -> Iterable[tuple[str, str, str]]:
     for name, cls in registry.stages().items():
-        yield name, cls.shape, _first_line(cls)
+        yield name, cls.shape, first_sentence(cls)
 
 
 def _models() -> Iterable[tuple[str, str, str]]:
     for name, spec in registry.models().items():
-        yield name, spec.kind, _first_line(spec)
+        yield name, spec.kind, first_sentence(spec)
 
 
 def _recipes() -> Iterable[tuple[str, str, str]]:
@@ -77,7 +77,7 @@ def _formats() -> Iterable[tuple[str, str, str]]:
 
     for name, cls in registry.stages().items():
         if cls.shape == "source":
-            yield name, "read", _first_line(cls)
+            yield name, "read", first_sentence(cls)
     for name, dialect in sorted(DIALECTS.items()):
         yield name, "write", dialect.doc
 
@@ -119,5 +119,7 @@ def _options(cls: Any) -> str:
     return "options:\n" + "\n".join(lines) if lines else "options: none"
 
 
-def _first_line(thing: Any) -> str:
-    return (inspect.getdoc(thing) or "").split("\n")[0]
+def first_sentence(thing: Any) -> str:
+    """The first sentence of a docstring, on one line."""
+    paragraph = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+    return paragraph.split(". ")[0].rstrip(".") + "." * bool(paragraph)
