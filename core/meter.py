@@ -81,7 +81,7 @@ class Meter:
                 raise BudgetReached(
                     f"the budget of {limit.tokens} tokens is used up ({tokens} spent or on their way)", hint=_MORE
                 )
-            if limit.usd is not None and usd >= limit.usd:
+            if limit.usd is not None and usd >= limit.usd - _CENTS:
                 raise BudgetReached(
                     f"the budget of ${limit.usd:.2f} is used up (${usd:.2f} spent or on their way)", hint=_MORE
                 )
@@ -104,4 +104,5 @@ class Meter:
             self._now = self._now.plus(0, 1, 0, 0.0)
 
 
+_CENTS = 1e-9  # sums of prices are not exact
 _MORE = "everything answered is kept; run the same command with a larger budget to go on"

@@ -8,29 +8,38 @@ of calls does not lower that share, calls are not what brings it about, and the 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from typing import Final, final
 
 _MINUTE: Final = 60.0
+_TICK: Final = 0.001  # rounding must not open a door that is still shut
 _FIRST: Final = 64
 _SAMPLE: Final = 32
 _TOLERATED: Final = 0.05
 _FLOODED: Final = 0.8
-_CHANCE: Final = 1e-4
+_STREAK: Final = 8
 _FOREVER: Final = float("inf")
 
 
 @final
 class Round:
-    """Calls that began one after the other, looked at as one sample."""
+    """Calls that began one after the other, looked at as one sample.
 
-    __slots__ = ("size", "begun", "ended", "busy", "lowered")
+    `generation` tells how often the number of calls had been changed before it; `peak` is the number
+    that this sample lowered.
+    """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    __slots__ = ("size", "begun", "ended", "busy", "generation", "peak")
+
+    def __init__(self, size: int, generation: int) -> None:
+        self.size, self.generation = size, generation
         self.begun = self.ended = self.busy = 0
-        self.lowered = False
+        self.peak: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Part of its calls that got a 429."""
+        return self.busy / self.begun
 
 
 @final
@@ -49,24 +58,26 @@ class Throttle:
         self.in_flight = 0
         self._per_minute, self._tokens_per_minute = per_minute, tokens_per_minute
         self._rest_until = 0.0
-        self._waiting: deque[asyncio.Future[Round | None]] = deque()
+        self._waiting: deque[asyncio.Future[Round]] = deque()
         self._starts: deque[float] = deque()
         self._tokens: deque[tuple[float, int]] = deque()
         self._token_sum = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = _FOREVER
         self._doubling, self._streak = True, 0
-        self._tolerated, self._share_before, self._peak = _TOLERATED, -1.0, self.limit
-        self._round = Round(self._sample())
+        self._ceiling, self._caution = _FOREVER, 8
+        self._tolerated, self._generation = _TOLERATED, 0
+        self._lowered: Round | None = None
+        self._round = self._fresh()
 
-    async def enter(self, again: bool = False) -> Round | None:
+    async def enter(self, again: bool = False) -> Round:
         """Wait until a call may begin, in order of coming, those that come `again` first.
 
         What it gives goes to `leave` or `busy`.
         """
         if not self._waiting and self._open_in() <= 0:
             return self._begin()
-        future: asyncio.Future[Round | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Round] = asyncio.get_running_loop().create_future()
         if again:
             self._waiting.appendleft(future)
         else:
@@ -79,7 +90,7 @@ class Throttle:
                 self.leave(future.result())
             raise
 
-    def leave(self, round: Round | None, tokens: int = 0, ok: bool = False) -> None:
+    def leave(self, round: Round, tokens: int = 0, ok: bool = False) -> None:
         """A call ended, well (`ok`) or not; `tokens` count against the minute."""
         self.in_flight -= 1
         if tokens and self._tokens_per_minute is not None:
@@ -88,68 +99,73 @@ class Throttle:
         if ok:
             self._streak = 0
             if self.limit < self.most and self.in_flight + 1 >= self.limit / 2:
-                step = 1.0 if self._doubling else max(1.0, self.most / 32) / self.limit
-                self.limit = min(self.most, self.limit + step)
+                self.limit = min(self.most, self.limit + self._step())
         self._count(round, busy=False)
         self._pump()
 
-    def busy(self, round: Round | None, seconds: float) -> None:
+    def busy(self, round: Round, seconds: float) -> None:
         """A call ended with a 429: its caller waits `seconds`, and all others too when nothing gets by."""
         self.in_flight -= 1
         self._streak += 1
-        long = self._long_streak()
-        if self._streak >= long and self.in_flight <= 0:
+        if self.in_flight <= 0 and self._streak >= min(_STREAK, max(3, int(self.limit))):
             self._rest_until = max(self._rest_until, _now() + seconds)
-        if self._streak % long == 0:
-            self._lower(0.5)
         self._count(round, busy=True)
         self._pump()
 
-    def _count(self, round: Round | None, busy: bool) -> None:
-        if round is None or round is not self._round:
-            return
+    def _step(self) -> float:
+        """How much a success raises the limit: as much again in a round, or a sixteenth; near the ceiling, hardly."""
+        if self._doubling:
+            return 1.0
+        near = self.limit + 1 > 0.8 * self._ceiling and self.limit < 1.25 * self._ceiling
+        return max(1.0 / self.limit, 1 / 16) / (self._caution if near else 1)
+
+    def _count(self, round: Round, busy: bool) -> None:
         round.ended += 1
         round.busy += busy
-        if not round.lowered and round.busy > self._tolerated * round.size + 3:
-            self._lower(0.5 if round.busy > round.ended / 2 else 0.7)
-        if round.ended == round.size:
+        # Calls still on their way are taken for answered: 429s come back first.
+        if round.generation == self._generation and round.busy > self._tolerated * round.size + 3:
+            self._lower(round)
+        if round.ended == round.begun and round is not self._round:
             self._judge(round)
 
+    def _lower(self, round: Round) -> None:
+        round.peak = self.limit
+        same = 0.7 < self.limit / self._ceiling < 1.4
+        self._caution = min(64, self._caution * 2) if same else 8
+        self._ceiling, self._doubling = self.limit, False
+        self._change(max(1.0, self.limit * (0.5 if round.busy > round.ended / 2 else 0.7)))
+
     def _judge(self, round: Round) -> None:
-        share = round.busy / round.size
-        if not round.lowered:
-            self._share_before = -1.0
-            self._tolerated = max(_TOLERATED, min(self._tolerated, share + 0.1))
-            self._peak = self.limit
-        elif 0 <= self._share_before - 0.1 <= share < _FLOODED:
-            self._tolerated, self._share_before = share + 0.1, -1.0
-            self.limit, self._doubling = max(self.limit, self._peak), True
-        else:
-            self._share_before = share
-        self._round = Round(self._sample())
+        """Look at a sample whose calls have all ended."""
+        if round.peak is None:
+            self._tolerated = max(_TOLERATED, min(self._tolerated, round.share + 0.1))
+            return
+        before, self._lowered = self._lowered, round
+        if before is None or before.generation != round.generation - 1 or before.peak is None:
+            return
+        if before.share - 0.1 <= round.share < _FLOODED:
+            self._tolerated, self._lowered = round.share + 0.1, None
+            self._ceiling, self._doubling = _FOREVER, True
+            self._change(max(self.limit, before.peak))
 
-    def _lower(self, factor: float) -> None:
-        if self._share_before < 0 and not self._round.lowered:
-            self._peak = self.limit
-        self._round.lowered, self._doubling = True, False
-        self.limit = max(1.0, self.limit * factor)
+    def _change(self, limit: float) -> None:
+        """Set the number of calls; what has begun before says nothing of it."""
+        self.limit = limit
+        self._generation += 1
+        self._round = self._fresh()
 
-    def _sample(self) -> int:
-        return max(_SAMPLE, int(self.limit))
+    def _fresh(self) -> Round:
+        return Round(max(_SAMPLE, int(self.limit)), self._generation)
 
-    def _long_streak(self) -> int:
-        """429s in a row that the tolerated share alone would hardly bring about, and no more than are in flight."""
-        unlikely = math.ceil(math.log(_CHANCE) / math.log(self._tolerated))
-        return min(max(8, unlikely), max(3, int(self.limit)))
-
-    def _begin(self) -> Round | None:
+    def _begin(self) -> Round:
         self.in_flight += 1
         if self._per_minute is not None:
             self._starts.append(_now())
-        if self._round.begun < self._round.size:
-            self._round.begun += 1
-            return self._round
-        return None
+        round = self._round
+        round.begun += 1
+        if round.begun == round.size:
+            self._round = self._fresh()
+        return round
 
     def _open_in(self) -> float:
         """Seconds until a call may begin; infinity when it takes another's end."""
@@ -161,12 +177,12 @@ class Throttle:
             while self._starts and self._starts[0] <= now - _MINUTE:
                 self._starts.popleft()
             if len(self._starts) >= self._per_minute:
-                wait = max(wait, self._starts[0] + _MINUTE - now)
+                wait = max(wait, self._starts[0] + _MINUTE - now, _TICK)
         if self._tokens_per_minute is not None:
             while self._tokens and self._tokens[0][0] <= now - _MINUTE:
                 self._token_sum -= self._tokens.popleft()[1]
             if self._token_sum >= self._tokens_per_minute:
-                wait = max(wait, self._tokens[0][0] + _MINUTE - now)
+                wait = max(wait, self._tokens[0][0] + _MINUTE - now, _TICK)
         return wait
 
     def _pump(self) -> None:

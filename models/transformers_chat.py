@@ -46,8 +46,8 @@ class TransformersSpec(ModelSpec):
     """Whether the model sees images."""
 
     def load(self) -> TransformersChat:
-        """The backend; weights are read at the first call."""
-        return TransformersChat(self)
+        """The backend, with its weights read."""
+        return TransformersChat(self).ready()
 
 
 @final
@@ -64,9 +64,14 @@ class TransformersChat:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="transformers")
         self._gathering: asyncio.Task[None] | None = None
 
+    def ready(self) -> TransformersChat:
+        """The same, with its weights read; InputError when there are none."""
+        assert self._loaded
+        return self
+
     async def call(self, request: Request) -> Reply:
         """See `core.paid.Backend`; CallRefused for what this model cannot do."""
-        if request.get("schema") is not None and request.get("logit_bias"):
+        if request.get("logit_bias"):
             raise CallRefused("logit_bias is not known in process")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
@@ -137,7 +142,7 @@ class TransformersChat:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            model = family.from_pretrained(self.spec.name, dtype=self.spec.dtype).to(device).eval()
+            model: Any = family.from_pretrained(self.spec.name, dtype=self.spec.dtype)
             processor = (AutoProcessor if self.spec.images else AutoTokenizer).from_pretrained(self.spec.name)
         except (OSError, ValueError) as error:
             cause = f"the model {self.spec.name} does not load: {error}".splitlines()[0]
@@ -146,7 +151,7 @@ class TransformersChat:
         tokenizer.padding_side = "left"
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        return model, processor
+        return model.to(device).eval(), processor
 
     def _inputs(self, requests: Sequence[Request], processor: Any) -> Any:
         talks = [[_message(message) for message in request["messages"]] for request in requests]
