@@ -322,7 +322,10 @@ def test_shipped_recipes_are_sound_where_their_input_is(
     (here / "base" / "config.json").write_text("{}", encoding="utf-8")
     monkeypatch.setenv("BASE_MODEL", str(here / "base"))
     text = shipped_recipes()[name].read_text(encoding="utf-8")
-    sets = ["--set", "read.path=pairs.jsonl"] if "RATHER_RECIPES" not in text else []
+    row = {"prompt": "q", "chosen": "yes", "rejected": "no", "candidates": ["yes", "no"], "reference": "yes"}
+    write(json.dumps(row) + "\n", "rows.jsonl")  # more columns than any one recipe reads
+    source = "pairs.jsonl" if "read.pairs" in text else "rows.jsonl"
+    sets = ["--set", f"read.path={source}"] if "RATHER_RECIPES" not in text else []
     code, out, err = rather("check", name, *sets)
     if "not installed" in err:
         pytest.skip(err.strip().splitlines()[-1])
