@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
+from ..core.errors import InputError
 from ..core.row import flat
 
 
@@ -28,7 +29,10 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 
 def floats(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Numbers as float64 [n]; null becomes NaN."""
+    """Numbers as float64 [n]; null becomes NaN. InputError for a column of anything else."""
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise InputError(f"a column of {str(kind)[:60]} holds no numbers", hint="name a score or a margin")
     return numpy_of(column.cast(pa.float64()))
 
 
