@@ -10,6 +10,8 @@ import pyarrow as pa
 from ..core.errors import InputError
 from ..core.row import flat
 
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+
 
 def first_reasons(n: int, rules: Iterable[tuple[np.ndarray, str]]) -> pa.Array:
     """Strings [n]: the reason of the first rule whose mask [n] holds, null where none does."""
@@ -31,7 +33,7 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 def floats(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Numbers as float64 [n]; null becomes NaN. InputError for a column of anything else."""
     kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+    if not any(test(kind) for test in _NUMBERS):
         raise InputError(f"a column of {str(kind)[:60]} holds no numbers", hint="name a score or a margin")
     return numpy_of(column.cast(pa.float64()))
 
