@@ -11,7 +11,7 @@ from ..core.prose import Prose
 from ..models.readers import choice_spread, read_choice
 from ..models.verdict import Asker, Reader, Verdict, ask_verdicts
 from .answers import Answer
-from .judging import request, shared_outcome
+from .judging import request, samples_of, shared_outcome
 from .pictures import Part
 
 
@@ -34,7 +34,7 @@ class Match:
 @final
 @dataclass(frozen=True)
 class Referee:
-    """A chat model and its way of comparing: `soft` reads the chances of A, B and tie off log-probabilities."""
+    """A chat model and its way of comparing: `soft` reads log-probabilities, `samples` > 1 asks that often."""
 
     model: Asker
     prose: Prose
@@ -44,11 +44,12 @@ class Referee:
     soft: bool = False
     temperature: float = 0.0
     max_tokens: int | None = None
+    samples: int = 1
 
     def ask(self, matches: Sequence[Match]) -> list[Verdict]:
         """A verdict a match, A for the answer shown first."""
         labels = ("A", "B", "tie") if self.ties else ("A", "B")
-        reader = soft_choice(labels) if self.soft else read_choice(labels)
+        reader = choice_reader(labels, self.soft)
         return ask_verdicts(self.model, [self._request(match) for match in matches], reader)
 
     def both(self, matches: Sequence[Match]) -> list[tuple[Verdict, Verdict]]:
@@ -65,17 +66,28 @@ class Referee:
         return request(
             self.prose, {**values, **match.asides}, temperature=self.temperature,
             max_tokens=self.max_tokens or (512 if self.reason else 16),
-            logprobs=20 if self.soft else None, pictures=pictures,
+            logprobs=20 if self.soft else None, n=self.samples, pictures=pictures,
         )  # fmt: skip
 
 
-def soft_choice(labels: Sequence[str]) -> Reader:
-    """Reads a choice and, where there are log-probabilities, the chances of all labels."""
+def choice_reader(labels: Sequence[str], soft: bool) -> Reader:
+    """Reads a choice and its spread: chances by log-probabilities, or shares of several samples.
+
+    Log-probabilities are used where they are asked for and there. Of several samples more than half
+    must be sound (QuRating). The spread is empty for a single reply without log-probabilities.
+    """
     read = read_choice(labels)
 
     def read_it(reply: Reply) -> Verdict:
-        verdict = read(reply)
-        return replace(verdict, spread=choice_spread(reply, labels) or {}) if verdict.ok else verdict
+        votes = [read(part) for part in samples_of(reply)]
+        sound = [vote for vote in votes if vote.ok]
+        if 2 * len(sound) <= len(votes):
+            return next(vote for vote in votes if not vote.ok)
+        shares = {label: sum(v.value == label for v in sound) / len(sound) for label in labels}
+        spread = (choice_spread(reply, labels) if soft else None) or (shares if len(votes) > 1 else {})
+        if not spread:
+            return sound[0]
+        return replace(sound[0], value=max(labels, key=lambda label: spread[label]), spread=spread)
 
     return read_it
 

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.readers import read_json, read_yes_no
+from ..models.readers import read_json
 from ..models.verdict import Verdict, ask_verdicts
 from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
-from .comparing import soft_choice
+from .comparing import choice_reader
 from .judging import asides, digests, pictures_of, request, shared_outcome, template, template_faults, texts_of
 
 _CLAIM: Final = {
@@ -136,9 +136,7 @@ class JudgeClaims(Score):
             for a, mine in zip(answers, claims, strict=True)
             for claim in mine
         ]  # fmt: skip
-        return ask_verdicts(
-            ctx.models[self.model], requests, soft_choice(("yes", "no")) if self.soft else read_yes_no()
-        )
+        return ask_verdicts(ctx.models[self.model], requests, choice_reader(("yes", "no"), self.soft))
 
     def _found(self, split: Verdict, claims: Sequence[Mapping[str, str]], checks: Sequence[Verdict]) -> dict[str, Any]:
         outcome = shared_outcome([split, *checks])
@@ -156,4 +154,4 @@ def denied(check: Verdict) -> bool:
     """Whether no is likelier than yes; at equal chances a fact stands."""
     if check.spread:
         return check.spread.get("no", 0.0) > check.spread.get("yes", 0.0)
-    return check.value in (False, "no")
+    return bool(check.value == "no")

@@ -73,6 +73,8 @@ class JudgePairwise(Score):
     """Sampling temperature."""
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     """Most tokens of a reply; null = 16, or 512 with reasons."""
+    samples: Annotated[int, Field(ge=1, le=64)] = 1
+    """Replies a question, more than half of which must be sound: their shares are the chances."""
     orders: Literal["both", "given"] = "both"
     """Judge in both orders, or only with chosen first (cheaper, and blind to position bias)."""
     conflict: Literal["half_credit", "agree_or_tie", "synthesise"] = "half_credit"
@@ -85,6 +87,8 @@ class JudgePairwise(Score):
             found.append("conflict: synthesise shows the judge its own reasons: set reason: true")
         if self.conflict != "half_credit" and self.orders == "given":
             found.append(f"conflict: {self.conflict} needs orders: both")
+        if self.samples > 1 and self.temperature == 0:
+            found.append("several samples at temperature 0 are all alike: give a temperature such as 1")
         return found
 
     def materials(self) -> tuple[str, ...]:
@@ -101,7 +105,7 @@ class JudgePairwise(Score):
         matches = self._matches(batch, rows, judged)
         referee = Referee(
             ctx.models[self.model], template(self.template), self.rules, self.reason, self.ties, self.soft,
-            self.temperature, self.max_tokens,
+            self.temperature, self.max_tokens, self.samples,
         )  # fmt: skip
         if self.orders == "given":
             results = [_of_one(verdict) for verdict in referee.ask(matches)]

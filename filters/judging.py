@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
 from ..core.errors import InputError
-from ..core.paid import Request
+from ..core.paid import Reply, Request
 from ..core.prose import Prose, load_prose
 from ..core.row import answer_text, prompt_text
 from ..core.stage import ModelOf
@@ -122,6 +123,16 @@ def ask_by_kind(
         for group, verdicts in zip(members.values(), asked, strict=True):
             found |= dict(zip(group, verdicts.result(), strict=True))
     return [found[i] for i in range(len(requests))]
+
+
+def samples_of(reply: Reply) -> list[Reply]:
+    """Each of the n choices of a reply as a reply of its own."""
+    data = reply.data or {}
+    texts, finishes = data.get("texts") or [reply.text], data.get("finishes") or []
+    return [
+        replace(reply, text=text, finish=finishes[k] if k < len(finishes) else reply.finish)
+        for k, text in enumerate(texts)
+    ]
 
 
 def shared_outcome(verdicts: Sequence[Verdict]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from ..core.paid import Reply
@@ -12,7 +12,7 @@ from ..core.prose import Prose
 from ..models.readers import choice_spread, read_score
 from ..models.verdict import Asker, Outcome, Reader, Verdict, ask_verdicts
 from .answers import Answer
-from .judging import request
+from .judging import request, samples_of
 from .pictures import Part
 
 
@@ -93,13 +93,3 @@ def score_reader(scale: Scale, soft: bool) -> Reader:
         return Verdict(Outcome.OK, mean, sound[0].why, shares if len(votes) > 1 else {})
 
     return read_it
-
-
-def samples_of(reply: Reply) -> list[Reply]:
-    """Each of the n choices of a reply as a reply of its own."""
-    data = reply.data or {}
-    texts, finishes = data.get("texts") or [reply.text], data.get("finishes") or []
-    return [
-        replace(reply, text=text, finish=finishes[k] if k < len(finishes) else reply.finish)
-        for k, text in enumerate(texts)
-    ]

@@ -144,3 +144,18 @@ def test_pictures_go_with_the_question() -> None:
     _, judge = judged(JudgePairwise(), rows, lambda _: "A")
     parts = judge.requests[0]["messages"][-1]["content"]
     assert [part["type"] for part in parts] == ["image", "text"] and parts[0]["mime"] == "image/png"
+
+
+def test_several_samples_give_shares() -> None:
+    """Given: A, A, B → 2/3; swapped: B, B, (nothing) → 1: mean 5/6. Half nonsense is no verdict."""
+
+    def rule(prompt: str) -> Reply:
+        first = between(prompt, "# Answer A", "# Answer B") == "4"
+        return Reply("A", data={"texts": ["A", "A", "B"] if first else ["B", "hm", "B"]})
+
+    stage = JudgePairwise(samples=3, temperature=1)
+    found, judge = judged(stage, pairs(("2+2?", "4", "5")), rule)
+    assert found["judge_p"] == [pytest.approx(5 / 6)] and judge.requests[0]["n"] == 3
+    found, _ = judged(stage, pairs(("2+2?", "4", "5")), lambda _: Reply("A", data={"texts": ["A", "?"]}))
+    assert found["judge_p_outcome"] == ["unparsable"]
+    assert JudgePairwise(samples=3).faults()

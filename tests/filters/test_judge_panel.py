@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from rather.core.errors import CallError
 from rather.core.row import text_answers
-from rather.filters.judge_panel import JudgePanel, JudgePanelPairwise
+from rather.filters.judge_panel import JudgePanel
+from rather.filters.judge_panel_pairwise import JudgePanelPairwise
 from rather.filters.panel import majority, together
 from rather.filters.panel_scale import DiagnosePanel, PanelZ, matrix_of, mean_z, stacked
 

@@ -57,7 +57,7 @@ def script(rows: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["judge-pairs", "panel-of-judges", "rlaif-v", "self-judge"])
+@pytest.mark.parametrize("name", ["alpacafarm-annotators", "judge-pairs", "panel-of-judges", "rlaif-v", "self-judge"])
 def test_a_recipe_of_judges_writes_pairs_and_pays_once(tmp_path: Path, rows: Path, name: str) -> None:
     view = faked(name, rows, tmp_path / "first", script=script(rows))
     counts = {count.stage: count for count in view.funnel}
