@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared/data/README.md),)
 export RATHER_TEST_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo install check test test-full docs bench clean
+.PHONY: demo install check test test-full docs bench bench-judge clean
 
 demo: $(VENV)/.base
 	$(BIN)/rather run quickstart --out runs/quickstart --show 3
@@ -61,6 +61,9 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/five_million.py
 	$(BIN)/python bench/noise.py
 	$(BIN)/python bench/startup.py
+
+bench-judge: $(VENV)/.test
+	$(BIN)/python bench/judge.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -52,8 +52,8 @@ class Segment:
         self.keep_content = not isinstance(self.nodes[0].stage, Source) or not self.nodes[0].stage.replayable()
         self.committer = Committer(self.tallies, self.makers, self.keep_content)
         self.steps = [
-            Step(n.name, n.stage, self.session.context(n.name, self.view), self._offload(n.stage))
-            for n in self.nodes
+            Step(n.name, n.stage, self.session.context(n.name, self.view), self._offload(n.stage), later)
+            for n, later in zip(self.nodes, self._read_later(), strict=True)
             if not isinstance(n.stage, Source)
         ]
 
@@ -98,6 +98,16 @@ class Segment:
         asking = isinstance(stage, Score) and self.session.asks(stage)
         return self.session.offload_asking if asking else self.session.offload
 
+    def _read_later(self) -> list[frozenset[str] | None]:
+        """For each node the columns that those after it read; None = all (a map carries them along)."""
+        found: list[frozenset[str] | None] = []
+        for index in range(len(self.nodes)):
+            after = [node.stage for node in self.nodes[index + 1 :]]
+            names = {name.rstrip("?") for stage in after for name in stage.columns_read()}
+            whole = any(isinstance(stage, Map) for stage in after)
+            found.append(None if whole else frozenset(names | {"id", "place"}) if after else frozenset())
+        return found
+
     async def carried(self, parcel: Parcel) -> Parcel:
         """The parcel after every step."""
         for step in self.steps:
@@ -134,11 +144,14 @@ class Segment:
         node, options = self.nodes[0], self.session.options
         assert isinstance(node.stage, Source)
         numbering, label = Numbering(), place_label(node.stage.file_names())
+        needed = None
         if not self.keep_content:
-            self.committer.know_schema(0, whole_schema(node.stage))
-        needed = None if self.keep_content else self.columns_needed()
+            schema = whole_schema(node.stage)
+            self.committer.know_schema(0, schema)
+            needed = self.columns_read(schema)
+        # Decoding and hashing have a thread each.
+        batches = prefetched(source_rows(node.stage, needed, size, options.limit, options.shard))
         try:
-            batches = source_rows(node.stage, needed, size, options.limit, options.shard)
             first = next(batches, None)
             if first is None:  # as above
                 first = (whole_schema(node.stage).empty_table(), np.empty(0, np.int64))
@@ -157,6 +170,8 @@ class Segment:
         except Exception as error:
             cause = f"{type(error).__name__}: {error}".splitlines()[0]
             raise RunError(f"reading stopped: {cause}", place=node.name, hint="is the file whole?") from error
+        finally:
+            batches.close()
 
     def columns_needed(self) -> list[str] | None:
         """Columns the segment's stages read; None = all (a map carries every column along)."""
@@ -169,13 +184,20 @@ class Segment:
                 if name.rstrip("?") not in written:
                     needed[name.rstrip("?")] = None
             written |= {column.name for column in node.stage.columns_written()}
-        first = self.nodes[0].stage
-        if isinstance(first, Source):
-            known = set(first.schema_names())
-            return [name for name in dict.fromkeys([*CONTENT, *needed]) if name in known]
-        assert self.frame is not None
+        if self.frame is None:
+            return list(needed)
         present = set(self.frame.names)
         return [name for name in dict.fromkeys([*needed, "id", "place"]) if name in present]
+
+    def columns_read(self, schema: pa.Schema) -> list[str] | None:
+        """Columns of the source that this pass reads: what makes a row what it is, what is needed, and
+        plain numbers, which cost little and which the sample of a large source then has."""
+        needed = self.columns_needed()
+        content = [name for name in CONTENT if name in schema.names]
+        if needed is None or not content:  # the hash of a row without content is that of all its columns
+            return None
+        numbers = [field.name for field in schema if pa.types.is_primitive(field.type)]
+        return [name for name in dict.fromkeys([*content, *needed, *numbers]) if name in schema.names]
 
     def batch_size(self) -> int:
         """Rows a batch: many for columns, few where models are called; results do not depend on it."""

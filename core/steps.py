@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from . import ledger, secrets
 from .errors import BudgetReached, RatherError, StageFailed
-from .hashing import hash_column, hash_rows, hex_ids, mix
+from .hashing import hash_column, hash_rows, mix
+from .identity import hex_ids
 from .intake import SYSTEM_SCHEMA
 from .parcel import Parcel, Part, Trace
 from .row import COLUMNS, CONTENT, SYSTEM
@@ -34,6 +35,8 @@ class Step:
     stage: Stage
     context: Context
     offload: Offload
+    later: frozenset[str] | None = None
+    """Columns that stages further on read; None = all."""
 
     async def carry(self, parcel: Parcel) -> None:
         """Put the parcel through the stage and leave a trace on it."""
@@ -80,10 +83,16 @@ class Step:
             values = ledger.deciding(parcel.table.schema, self.stage.columns_read())
             trace.dropped = ledger.entries(parcel.table, parcel.index, reasons, values)
             keep = pc.is_null(reasons)
-            parcel.table = parcel.table.filter(keep)
+            parcel.table = self.of_later(parcel.table).filter(keep)
             parcel.index = parcel.index[keep.to_numpy(zero_copy_only=False)]
             trace.left = parcel.index
         return trace
+
+    def of_later(self, table: pa.Table) -> pa.Table:
+        """The columns still needed: nothing else is worth copying."""
+        if self.later is None:
+            return table
+        return table.select([name for name in table.column_names if name in self.later])
 
     def score(self, parcel: Parcel) -> Trace:
         found, failed = self.scored(parcel.table, 0)

@@ -37,7 +37,7 @@ class Endpoint:
         self._timeout, self._secret = timeout, secret
         proxy = proxy_of(self.url)
         self._wire = Proxied(self.url, headers, timeout, proxy) if proxy else Wire(self.url, headers, timeout)
-        if secret:
+        if secret and redact(secret) == secret:
             hide(secret, "KEY")
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

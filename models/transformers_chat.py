@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, final
 
 from pydantic import Field
 
-from ..core.errors import CallRefused, InputError
+from ..core.errors import CallError, CallRefused, InputError
 from ..core.paid import Reply, Request
 from ..core.registry import ModelSpec, model
 from .chat import parts
@@ -73,6 +73,10 @@ class TransformersChat:
         """See `core.paid.Backend`; CallRefused for what this model cannot do."""
         if request.get("logit_bias"):
             raise CallRefused("logit_bias is not known in process")
+        if int(request.get("n", 1)) > 1 and not request.get("temperature"):
+            raise CallRefused("n > 1 needs a temperature", hint="greedy choices would all be equal")
+        if not self.spec.images and _has_image(request):
+            raise CallRefused("this model sees no images", hint="set images: true for a model that does")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._gathering is None or self._gathering.done():
@@ -97,7 +101,7 @@ class TransformersChat:
             except Exception as error:
                 for _, future in group:
                     if not future.done():
-                        future.set_exception(CallRefused(f"{type(error).__name__}: {error}".splitlines()[0]))
+                        future.set_exception(CallError(f"{type(error).__name__}: {error}".splitlines()[0]))
                 continue
             for (_, future), reply in zip(group, replies, strict=True):
                 if not future.done():
@@ -116,8 +120,6 @@ class TransformersChat:
             torch.manual_seed(int(request.get("seed") or 0))
             top_p = float(request.get("top_p") or 1.0)
             chance = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
-        elif n > 1:
-            raise CallRefused("n > 1 needs a temperature", hint="greedy choices would all be equal")
         stop = request.get("stop")
         with torch.inference_mode():
             out = model.generate(
@@ -156,8 +158,6 @@ class TransformersChat:
     def _inputs(self, requests: Sequence[Request], processor: Any) -> Any:
         talks = [[_message(message) for message in request["messages"]] for request in requests]
         if not self.spec.images:
-            if any(kind == "image" for r in requests for m in r["messages"] for kind, _, _ in parts(m["content"])):
-                raise CallRefused("this model sees no images", hint="set images: true for a model that does")
             talks = [[{**m, "content": "".join(p["text"] for p in m["content"])} for m in talk] for talk in talks]
         return processor.apply_chat_template(
             talks, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", padding=True
@@ -173,8 +173,10 @@ class TransformersChat:
             ids = out.sequences[row, start:].tolist()
             end = next((i for i, token in enumerate(ids) if token in ends), len(ids))
             count += min(end + 1, len(ids))
-            texts.append(_unstopped(tokenizer.decode(ids[:end], skip_special_tokens=True), request.get("stop")))
-            finishes.append("stop" if end < len(ids) or len(ids) < limit else "length")
+            said = tokenizer.decode(ids[:end], skip_special_tokens=True)
+            texts.append(_unstopped(said, request.get("stop")))
+            ended = end < len(ids) or len(ids) < limit or texts[-1] != said
+            finishes.append("stop" if ended else "length")
             if request.get("logprobs") is not None:
                 logprobs.append(_logprobs(tokenizer, out.logits, row, ids[:end], int(request["logprobs"])))
         data: dict[str, Any] = {"texts": texts, "finishes": finishes} | ({"logprobs": logprobs} if logprobs else {})
@@ -196,6 +198,10 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     for kind, value, _ in parts(message["content"]):
         content.append({"type": "text", "text": value} if kind == "text" else {"type": "image", "image": _image(value)})
     return {"role": message["role"], "content": content}
+
+
+def _has_image(request: Request) -> bool:
+    return any(kind == "image" for m in request["messages"] for kind, _, _ in parts(m["content"]))
 
 
 def _image(data: str) -> Any:
