@@ -105,6 +105,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._future: asyncio.Future[Response] | None = None
         self._buffer = bytearray()
+        self._chunks: _Chunks | None = None
         self._head: tuple[int, dict[str, str], int] | None = None
         self.reusable = True
 
@@ -114,7 +115,7 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, request: bytes) -> asyncio.Future[Response]:
         """Send a request; the future has its response, or why there is none."""
-        self._future, self._head = self._loop.create_future(), None
+        self._future, self._head, self._chunks = self._loop.create_future(), None, None
         self._buffer.clear()
         assert self._transport is not None
         self._transport.write(request)
@@ -165,7 +166,8 @@ class _Connection(asyncio.Protocol):
                 self._head = None
         status, headers, start = self._head
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            body, end = _unchunked(self._buffer, start)
+            self._chunks = self._chunks or _Chunks(start)
+            body, end = self._chunks.body(self._buffer)
         elif status in (204, 304):
             body, end = b"", start
         elif "content-length" in headers:
@@ -197,22 +199,27 @@ def _parsed(head: bytes, start: int) -> tuple[int, dict[str, str], int]:
     return int(status), headers, start
 
 
-def _unchunked(buffer: bytearray, at: int) -> tuple[bytes | None, int]:
-    """The body of chunks beginning at `at` and where it ends; None while chunks are missing."""
-    pieces: list[bytes] = []
-    while True:
-        line = buffer.find(b"\r\n", at)
-        if line < 0:
-            return None, 0
-        size = int(bytes(buffer[at:line]).split(b";", 1)[0], 16)
-        if size == 0:
-            break
-        at = line + 2 + size + 2
-        if len(buffer) < at:
-            return None, 0
-        pieces.append(bytes(buffer[line + 2 : at - 2]))
-    # Trailers, if any, end with an empty line as well.
-    end = line + 2 if buffer[line : line + 4] == b"\r\n\r\n" else buffer.find(b"\r\n\r\n", line)
-    if end < 0:
-        return None, 0
-    return b"".join(pieces), end + (2 if end == line + 2 else 4)
+@final
+class _Chunks:
+    """A body of chunks as it comes in: what has been read is not read again."""
+
+    def __init__(self, at: int) -> None:
+        self._at, self._pieces = at, list[bytes]()
+
+    def body(self, buffer: bytearray) -> tuple[bytes | None, int]:
+        """The body and where it ends in the buffer; None while chunks are missing."""
+        while True:
+            line = buffer.find(b"\r\n", self._at)
+            if line < 0:
+                return None, 0
+            size = int(bytes(buffer[self._at : line]).split(b";", 1)[0], 16)
+            if size == 0:
+                break
+            end = line + 2 + size + 2
+            if len(buffer) < end:
+                return None, 0
+            self._pieces.append(bytes(buffer[line + 2 : end - 2]))
+            self._at = end
+        # Trailers, if any, end with an empty line, as the last chunk's own line does without them.
+        end = buffer.find(b"\r\n\r\n", line)
+        return (None, 0) if end < 0 else (b"".join(self._pieces), end + 4)

@@ -70,8 +70,8 @@ def serving(answer: Callable[[Sent], Answer]) -> Iterator[Server]:
             if told.chunked:
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for start in range(0, len(content), 7):
-                    piece = content[start : start + 7]
+                for start in range(0, len(content), 997):
+                    piece = content[start : start + 997]
                     self.wfile.write(b"%x;note=1\r\n%s\r\n" % (len(piece), piece))
                     self.wfile.flush()
                 self.wfile.write(b"0\r\nTrailer: x\r\n\r\n" if len(content) % 2 else b"0\r\n\r\n")

@@ -180,6 +180,15 @@ def test_chunks_long_bodies_and_kept_connections() -> None:
             assert [reply.text for reply in asyncio.run(twice())] == [long, long]
 
 
+def test_a_proxy_of_the_environment_is_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda sent: Answer(completion("by proxy"))) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert ask(Server("http://judge.invalid"), ASK).text == "by proxy"
+        (sent,) = proxy.sent
+    assert sent.path == "http://judge.invalid/v1/chat/completions" and sent.headers["host"] == "judge.invalid"
+
+
 def test_address_and_secrets_are_no_part_of_an_identity() -> None:
     one = OpenAISpec(name="m", url="http://a/v1", key="k1k1k1k1", concurrency=3, timeout=5, headers={"a": "b"})
     assert one.identity() == OpenAISpec(name="m").identity()
