@@ -37,6 +37,8 @@ _REFUSAL: Final = re.compile(
 _NUMBER: Final = r"[-+]?\d+(?:[.,]\d+)?"
 _SCORE_NAMES: Final = r"score|rating|grade|overall|points?|mark|评分|分数|得分|総合評価"
 _CHOICE_NAMES: Final = r"winner|verdict|choice|answer|better|preferred|preference|decision|best|judg[e]?ment"
+_LABELLED: Final = re.compile(rf"(?:(?:my|the|final|overall) )*(?:{_CHOICE_NAMES})[\s*_]*[:=]", re.IGNORECASE)
+_EDGES: Final = " \t*_`'\".:,;!()[]{}#"
 _THINKING: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _TIES: Final = r"tie|draw|equal|equally good|equally bad|neither|both|same|no preference"
 
@@ -52,7 +54,7 @@ def read_choice(allowed: Sequence[str] = ("A", "B", "tie")) -> Reader:
     """One of `allowed`, as it is written there.
 
     Forms, strictest first: `[[A]]` and its localised kin, \\boxed{A}; JSON under a name such as
-    winner; a first or last line that is the answer alone; `the better answer is A`; a bare A.
+    winner; a first or last line that is the answer alone, or `verdict: A`; `the better answer is A`; a bare A.
     `[[C]]` is a tie where tie is allowed and C is not (MT-Bench).
     """
     labels = {label.casefold(): label for label in allowed}
@@ -95,13 +97,22 @@ def read_yes_no() -> Reader:
 def read_score(low: float, high: float) -> Reader:
     """A number in [low, high]; off_scale when what stands for the score lies outside.
 
-    Forms, strictest first: `[[7]]`; JSON under a name such as score; the number alone; `score: 7`,
-    `7/10`, `7 out of 10`; the last number on the scale. A fraction of another whole is off the scale.
+    Forms, strictest first: `[[7]]`; JSON under a name such as score; the number alone, or a last line
+    `score: 7`; `7/10`, `7 out of 10`, `score: 7`; the last number on the scale. A fraction of
+    another whole is off the scale.
     """
     strict = re.compile(rf"(?:\[\[|\[|【|\\boxed\{{|<score>)\s*({_NUMBER})\s*(?:/\s*\d+\s*)?(?:\]|】|\}}|</score>)")
     named = re.compile(rf"(?i:\b(?:{_SCORE_NAMES}))[^\d\n+-]{{0,24}}?({_NUMBER})(?!\s*[-–]\s*\d)")
     fraction = re.compile(rf"({_NUMBER})\s*(?:/|out of|von|sur|de)\s*({_NUMBER})")
     alone = re.compile(rf"\W{{0,4}}?({_NUMBER})(?:\s*/\s*({_NUMBER}))?\W{{0,4}}")
+    labelled = re.compile(
+        rf"\W{{0,4}}(?i:(?:my |the |final )*(?:{_SCORE_NAMES}))[\s*_]*[:=]\W{{0,4}}?({_NUMBER})"
+        rf"(?:\s*/\s*({_NUMBER}))?\W{{0,4}}"
+    )
+
+    def firmly(text: str) -> float | None:
+        line = labelled.fullmatch(text.strip().rpartition("\n")[2].strip())
+        return _of(line[1], line[2]) if line else None
 
     def strictly(text: str) -> float | None:
         found = strict.findall(text)
@@ -124,7 +135,7 @@ def read_score(low: float, high: float) -> Reader:
     def _of(number: str, whole: str) -> float:
         return _float(number) if not whole or _float(whole) == high else float("nan")
 
-    return _reader(strictly, loosely, lambda value: low <= value <= high)
+    return _reader(strictly, loosely, lambda value: low <= value <= high, firmly)
 
 
 def read_ranking(k: int, labels: Sequence[str] = ()) -> Reader:
@@ -195,13 +206,20 @@ def read_text(reply: Reply) -> Verdict:
 
 
 def _reader(
-    strictly: Callable[[str], Any], loosely: Callable[[str], Any], on_scale: Callable[[Any], bool] = lambda _: True
+    strictly: Callable[[str], Any],
+    loosely: Callable[[str], Any],
+    on_scale: Callable[[Any], bool] = lambda _: True,
+    firmly: Callable[[str], Any] = lambda _: None,
 ) -> Reader:
+    """`firmly` reads what is clear when the reply is whole, even where it speaks of a refusal."""
+
     def read_it(reply: Reply) -> Verdict:
         text = _plain(_said(reply))
         value = strictly(text)
-        if value is None and reply.finish != "length" and not is_refusal(reply):
-            value = loosely(text)
+        if value is None and reply.finish != "length":
+            value = firmly(text)
+            if value is None and not is_refusal(reply):
+                value = loosely(text)
         if value is None:
             return _failed(reply, "no verdict in the reply")
         if not on_scale(value):
@@ -236,7 +254,7 @@ def _one_of(labels: Sequence[str]) -> str:
 def _alone(text: str, labels: Mapping[str, str]) -> str | None:
     lines = [line for line in text.strip().splitlines() if line.strip()]
     for line in (lines[-1], lines[0]) if lines else ():
-        bare = line.strip(" \t*_`'\".:,;!()[]{}#")
+        bare = _LABELLED.sub("", line.strip(_EDGES)).strip(_EDGES)
         if bare.casefold() in labels:
             return labels[bare.casefold()]
     return None

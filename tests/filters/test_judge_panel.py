@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,14 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from rather.core.errors import CallError
+from rather.core.paid import Reply
 from rather.core.row import text_answers
 from rather.filters.judge_panel import JudgePanel
 from rather.filters.judge_panel_pairwise import JudgePanelPairwise
+from rather.filters.judge_pointwise import JudgePointwise
 from rather.filters.panel import majority, together
 from rather.filters.panel_scale import DiagnosePanel, PanelZ, matrix_of, mean_z, stacked
 
 from ..frames import TableFrame
-from ..judges import Asked, FakeContext, Rule, between, candidates, pairs
+from ..judges import Asked, FakeContext, Rule, between, candidates, judged, pairs
 from ..narrows import narrow_of
 
 
@@ -143,3 +148,29 @@ def test_agreement_is_told_with_an_interval() -> None:
         TableFrame(pa.table({"panel_score_by_judge": pa.array([], pa.list_(pa.float64()))})), FakeContext({})
     )
     assert empty["alpha"] is None and empty["low"] is None and empty["judges"] == []
+
+
+def test_three_recorded_draws_of_a_real_judge(data: Path) -> None:
+    """380 answers, each with three feedbacks and scores of one judge: replayed as samples and as a panel."""
+    with gzip.open(data / "feedback" / "rubric_scored_responses.jsonl.gz", "rt", encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    rows = candidates(*((line["instruction"], [line["response"]]) for line in lines))
+    by_answer = {(line["instruction"].strip(), line["response"].strip()): line for line in lines}
+
+    def draws(prompt: str) -> list[str]:
+        question, answer = prompt.removeprefix("# Prompt\n").rsplit("# Answer\n", 1)
+        line = by_answer[question.strip(), answer.rsplit("Say in a few", 1)[0].strip()]
+        return [f"{why}\nScore: {k}" for why, k in zip(line["feedbacks"], line["scores"], strict=True)]
+
+    stage = JudgePointwise(of="candidates", high=5, reason=True, samples=3, temperature=1)
+    found, _ = judged(stage, rows, lambda p: Reply(draws(p)[0], data={"texts": draws(p)}))
+    means = [[pytest.approx(sum(line["scores"]) / 3)] for line in lines]
+    assert found["judge_score"] == means and sum(e[0] > 0 for e in found["judge_score_entropy"]) == 181
+    three = {f"draw{k}": (lambda p, k=k: draws(p)[k]) for k in range(3)}
+    panelled = panel(JudgePanel(judges=tuple(three), of="candidates", high=5, reason=True), rows, **three)
+    assert panelled["panel_score"] == means
+    table = pa.table({"panel_score_by_judge": pa.array(panelled["panel_score_by_judge"])})
+    facts = DiagnosePanel(of="candidates").sink(TableFrame(table), FakeContext({}))
+    assert facts["alpha"] == pytest.approx(0.871, abs=1e-3) and facts["low"] < 0.871 < facts["high"]
+    nominal = DiagnosePanel(of="candidates", level="nominal", draws=0).sink(TableFrame(table), FakeContext({}))
+    assert nominal["alpha"] == pytest.approx(0.535, abs=1e-3)

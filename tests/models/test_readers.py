@@ -224,3 +224,13 @@ def test_any_json_in_prose_is_read_as_it_is(value: Any) -> None:
     said = f"Here it is:\n```json\n{json.dumps({'value': value}, ensure_ascii=False)}\n```"
     if "```" not in json.dumps(value, ensure_ascii=False):
         assert read_json({"type": "object", "required": ["value"]})(Reply(said)).value == {"value": value}
+
+
+def test_a_last_line_that_names_the_verdict_is_one_whatever_was_said_before() -> None:
+    """Reasons that quote a refusal, or other numbers, are no refusal and no score."""
+    refusal = "Answer B only says: I'm sorry, I can't help with that.\n**Verdict:** A"
+    assert read_choice()(Reply(refusal)).value == "A"
+    assert read_choice()(Reply("I cannot fault either.\nFinal verdict: tie")).value == "tie"
+    assert read_score(1, 5)(Reply("It speaks as an AI, and 40a + 8/5 is wrong.\nScore: 2")).value == 2.0
+    assert read_score(1, 5)(Reply("As a language model it says so.\n**Rating: 4/5**")).value == 4.0
+    assert read_score(1, 5)(Reply("It is poor.\nScore: 9")).outcome is Outcome.OFF_SCALE
