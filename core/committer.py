@@ -16,6 +16,7 @@ from .errors import StageFailed, Unconserved
 from .hashing import digest
 from .intake import SYSTEM_SCHEMA
 from .parcel import Parcel, Trace
+from .sample import LARGE, Sample
 from .stage import Stage
 
 
@@ -112,6 +113,7 @@ class Committer:
         self._offsets = [0] * len(makers)
         self._accepted: dict[str, int] = {}
         self._schemas: dict[int, pa.Schema] = {}
+        self._samples = [Sample() for _ in makers]
 
     @property
     def level_rows(self) -> list[int]:
@@ -133,6 +135,7 @@ class Committer:
             if maker is not None and part.system is not None and part.content is not None:
                 maker.append("system.parquet", part.system, SYSTEM_SCHEMA)
                 self._schemas.setdefault(level, part.content.schema)
+                self._samples[level].add(self._offsets[level], part.system, part.content)
                 if self._keep or level:
                     maker.append("rows.parquet", part.content)
             self._offsets[level] += part.rows
@@ -150,11 +153,13 @@ class Committer:
         return enough
 
     def close(self) -> None:
-        """Give every level its schema file, also one that has no rows."""
+        """Give every level its schema file, also one that has no rows, and a large one its sample."""
         for level, maker in enumerate(self._makers):
             if maker is not None:
                 maker.files.setdefault("system.parquet", Appender(maker.folder / "system.parquet", SYSTEM_SCHEMA))
                 write_schema(maker.folder, self._schemas.get(level, pa.schema([])))
+                if self._offsets[level] > LARGE:
+                    self._samples[level].write(maker.folder / "sample.parquet")
 
 
 def write_schema(folder: Path, schema: pa.Schema) -> None:

@@ -21,17 +21,22 @@ from .row import SYSTEM
 BATCH: Final = 8192
 FIRST_BATCH: Final = 256  # tells how large rows are
 BATCH_BYTES: Final = 64 << 20
+DRAWN_BATCH: Final = 1 << 16  # rows of the level, of which a sample has few
 
 
 @final
 @dataclass(frozen=True)
 class Level:
-    """Rows numbered 0 … rows-1: their system columns in a file, their content from `read`."""
+    """Rows numbered 0 … rows-1: their system columns in a file, their content from `read`.
+
+    `sample` is a file of some of them, drawn as they passed: positions and the columns read then.
+    """
 
     rows: int
     schema: pa.Schema
     system: Path
     read: Callable[[Sequence[str]], Iterator[pa.Table]]
+    sample: Path | None = None
 
     def tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """Tables of the named content columns, every row, in order."""
@@ -62,6 +67,7 @@ class Frame:
     gone: tuple[Path, ...] = ()
     rows: int = 0
     limit: int | None = None
+    drawn: bool = False
     _alive: list[np.ndarray] = field(default_factory=list, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -92,6 +98,17 @@ class Frame:
     def first(self, rows: int) -> Frame:
         """Only the first rows: what is left when an `until` was reached."""
         return replace(self, rows=rows, limit=rows, _alive=[])
+
+    def sample(self, columns: Sequence[str]) -> Frame | None:
+        """Those rows that the level's sample holds, to be read from it alone; None if it lacks a column."""
+        path = self.level.sample
+        laid = {f.name for layer in self.layers for f in layer.schema}
+        if path is None or not set(columns) - laid <= set(pq.read_schema(path).names):
+            return None
+        held = np.zeros(self.level.rows, bool)
+        held[pq.read_table(path, columns=["pos"]).column(0).to_numpy()] = True
+        held &= self.alive()
+        return replace(self, drawn=True, rows=int(held.sum()), _alive=[held])
 
     def alive(self) -> np.ndarray:
         """bool [level.rows]: which rows of the level are still here."""
@@ -124,7 +141,8 @@ class Frame:
         names = list(self.names if columns is None else columns)
         alive = self.alive()
         reader = _Reader(self, names)
-        start, step = 0, min(size, FIRST_BATCH)
+        size = DRAWN_BATCH if self.drawn else size
+        start, step = 0, size if self.drawn else min(size, FIRST_BATCH)
         while start < self.level.rows:
             stop = min(start + step, self.level.rows)
             positions = np.flatnonzero(alive[start:stop]) + start
@@ -156,8 +174,12 @@ class _Reader:
                 wanted -= set(mine)
         content = [f.name for f in frame.level.schema if f.name in wanted]
         system = [name for name in SYSTEM if name in wanted]
-        self._content = Dense(frame.level.tables(content)) if content else None
-        self._system = Dense(parquet_tables(frame.level.system, system)) if system else None
+        if frame.drawn and frame.level.sample is not None and content + system:
+            held = [*content, *system]
+            self._layers.append((Sparse(parquet_tables(frame.level.sample, ["pos", *held])), held))
+        stored = not frame.drawn
+        self._content = Dense(frame.level.tables(content)) if content and stored else None
+        self._system = Dense(parquet_tables(frame.level.system, system)) if system and stored else None
         missing = wanted - set(content) - set(system)
         if missing:
             raise KeyError(f"no column {', '.join(sorted(missing))}; there are {', '.join(frame.names)}")

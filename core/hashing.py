@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
-from typing import Final, final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -54,63 +54,6 @@ def mix(words: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> U64(27))) * _M2
     result: np.ndarray = z ^ (z >> U64(31))
     return result
-
-
-def hex_ids(hashes: np.ndarray, occurrence: np.ndarray) -> pa.Array:
-    """Row ids as strings: 16 hex characters of the hash; the k-th equal row (k > 0) ends in `-k`."""
-    n = len(hashes)
-    raw = hashes.astype(">u8").view(np.uint8).reshape(n, 8)
-    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
-    text = np.empty((n, 16), np.uint8)
-    text[:, 0::2], text[:, 1::2] = digits[raw >> 4], digits[raw & 15]
-    offsets = np.arange(0, 16 * (n + 1), 16, dtype=np.int32)
-    ids = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
-    again = occurrence > 0
-    if not again.any():
-        return ids
-    suffix = pa.array(occurrence[again]).cast(pa.string())
-    mask = pa.array(again)
-    return pc.replace_with_mask(ids, mask, pc.binary_join_element_wise(ids.filter(mask), suffix, "-"))
-
-
-@final
-class Occurrences:
-    """Numbers equal hashes in the order they come: 0 for the first, 1 for the second, …
-
-    Sorted runs merged as a binary counter: 12 bytes a distinct hash, no per-row Python.
-    """
-
-    def __init__(self) -> None:
-        self._runs: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def number(self, hashes: np.ndarray) -> np.ndarray:
-        """int64 [n]: how many equal hashes came before each, in this batch and all earlier ones."""
-        if not len(hashes):
-            return np.empty(0, np.int64)
-        order = np.argsort(hashes, kind="stable")
-        ordered = hashes[order]
-        heads = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        counts = np.diff(np.concatenate([heads, [len(ordered)]]))
-        unique = ordered[heads]
-        before = np.zeros(len(unique), np.int64)
-        for known, times in self._runs:
-            at = np.minimum(np.searchsorted(known, unique), len(known) - 1)
-            before += np.where(known[at] == unique, times[at], 0)
-        rank = np.arange(len(ordered)) - np.repeat(heads, counts) + np.repeat(before, counts)
-        self._add(unique, counts.astype(np.uint32))
-        result = np.empty(len(hashes), np.int64)
-        result[order] = rank
-        return result
-
-    def _add(self, unique: np.ndarray, counts: np.ndarray) -> None:
-        while self._runs and len(self._runs[-1][0]) <= 2 * len(unique):
-            known, times = self._runs.pop()
-            merged = np.concatenate([known, unique])
-            order = np.argsort(merged, kind="stable")
-            merged, both = merged[order], np.concatenate([times, counts])[order]
-            heads = np.flatnonzero(np.concatenate([[True], merged[1:] != merged[:-1]]))
-            unique, counts = merged[heads], np.add.reduceat(both, heads).astype(np.uint32)
-        self._runs.append((unique, counts))
 
 
 def digest(*parts: str | bytes) -> str:

@@ -12,7 +12,8 @@ import pyarrow as pa
 from .cursor import Appender
 from .errors import InputError
 from .frame import BATCH_BYTES, Frame, Level
-from .hashing import Occurrences, hash_column, hash_rows, hex_ids
+from .hashing import hash_column, hash_rows
+from .identity import Occurrences, hex_ids
 from .row import COLUMNS, CONTENT, PLACE, SYSTEM
 from .stage import Source
 

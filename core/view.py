@@ -153,11 +153,12 @@ class RunView:
 
     def _level(self, node: Node, home: Path, rows: int) -> Level:
         schema = read_schema(home)
+        sample = home / "sample.parquet" if (home / "sample.parquet").exists() else None
         if (home / "rows.parquet").exists() or not isinstance(node.stage, Source):
             path = home / "rows.parquet"
-            return Level(rows, schema, home / "system.parquet", lambda names: parquet_tables(path, names))
+            return Level(rows, schema, home / "system.parquet", lambda names: parquet_tables(path, names), sample)
         level = replay(node.stage, schema, self.limit, self.shard)
-        return Level(rows, schema, home / "system.parquet", level.read)
+        return Level(rows, schema, home / "system.parquet", level.read, sample)
 
     def _home(self, name: str) -> Path:
         node = self._node(name)

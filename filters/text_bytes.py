@@ -56,11 +56,14 @@ def same_text(left: pa.Array, right: pa.Array) -> np.ndarray:
 
     Only rows whose first bytes agree are normalised; null equals nothing.
     """
-    same = numpy_of(pc.fill_null(pc.equal(left, right), False)).copy()
-    at = np.flatnonzero(~same & _alike(left, right))
+    same = np.zeros(len(left), bool)
+    at = np.flatnonzero(_alike(left, right))
     if len(at):
         rows = pa.array(at)
-        equal = pc.equal(_normal(left.take(rows)), _normal(right.take(rows)))
+        left, right = left.take(rows), right.take(rows)
+        same[at] = numpy_of(pc.fill_null(pc.equal(left, right), False))
+        at, rows = at[~same[at]], pa.array(~same[at])
+        equal = pc.equal(_normal(left.filter(rows)), _normal(right.filter(rows)))
         same[at] = numpy_of(pc.fill_null(equal, False))
     return same
 

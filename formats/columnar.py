@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-ROWS: Final = 16_384
-BYTES: Final = 64 << 20
+ROWS: Final = 65_536
+BYTES: Final = 6 << 20
 _PEEK: Final = 64
 
 
@@ -31,7 +31,7 @@ def scan_parquet(path: Path, drop: bool) -> pa.Schema:
 
 def read_parquet(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table]:
     """Tables of at most `ROWS` rows and about `BYTES`, only the columns of `schema` decoded."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         names = [name for name in schema.names if name in file.schema_arrow.names]
         if not names:
             for group in range(file.num_row_groups):
@@ -39,7 +39,8 @@ def read_parquet(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table
             return
         for group in range(file.num_row_groups):
             size = _step(file.metadata.row_group(group), set(names))
-            for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=names):
+            # One thread: the reader has one of its own, and others work on what it has read before.
+            for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=names, use_threads=False):
                 yield pa.Table.from_batches([batch])
 
 
@@ -82,7 +83,8 @@ def _arrow(path: Path) -> Iterator[tuple[pa.Schema, Iterator[Any]]]:
 def _step(group: pq.RowGroupMetaData, names: set[str]) -> int:
     """Rows a table: fewer where rows are large, as with images."""
     columns = (group.column(index) for index in range(group.num_columns))
-    size: int = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] in names)
+    wanted = (column for column in columns if column.path_in_schema.split(".")[0] in names)
+    size: int = sum(column.total_uncompressed_size for column in wanted)
     return max(1, min(ROWS, BYTES * int(group.num_rows) // max(size, 1)))
 
 

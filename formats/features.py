@@ -14,10 +14,6 @@ import pyarrow as pa
 from ..core.row import IMAGE
 
 _DTYPES: Final = {"double": "float64", "float": "float32", "halffloat": "float16"}
-_UNIQUE_TEXT: Final = frozenset(
-    {"content", "text", "bytes", "path", "prompt", "chosen", "rejected", "completion", "completions", "element"}
-    | {"caption", "params", "tool_calls", "id", "source_id", "parent_id"}
-)
 
 
 def with_features(schema: pa.Schema) -> pa.Schema:
@@ -30,11 +26,6 @@ def with_features(schema: pa.Schema) -> pa.Schema:
 def has_images(schema: pa.Schema) -> bool:
     """True when any column holds image bytes, alone, in a list or in an answer."""
     return any(kind == IMAGE or pa.types.is_binary(kind) for field in schema for kind in _types(field.type))
-
-
-def repetitive_leaves(schema: pa.Schema) -> list[str]:
-    """Parquet paths of the leaves worth a dictionary: roles, labels, names; not running text or floats."""
-    return [path for field in schema for path, kind in _leaves(field.type, field.name) if _repeats(path, kind)]
 
 
 def undictionaried(column: pa.Array) -> pa.Array:
@@ -63,18 +54,3 @@ def _types(kind: pa.DataType) -> Iterator[pa.DataType]:
             yield from _types(field.type)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         yield from _types(kind.value_type)
-
-
-def _leaves(kind: pa.DataType, path: str) -> Iterator[tuple[str, pa.DataType]]:
-    if pa.types.is_struct(kind):
-        for field in kind:
-            yield from _leaves(field.type, f"{path}.{field.name}")
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        yield from _leaves(kind.value_type, f"{path}.list.element")
-    else:
-        yield path, kind
-
-
-def _repeats(path: str, kind: pa.DataType) -> bool:
-    dense = pa.types.is_floating(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-    return not dense and path.rpartition(".")[2] not in _UNIQUE_TEXT

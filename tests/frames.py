@@ -10,7 +10,8 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
-from rather.core.hashing import hash_rows, hex_ids
+from rather.core.hashing import hash_rows
+from rather.core.identity import hex_ids
 from rather.core.row import text_answers, text_messages
 
 RECIPE = "name: small\nseed: 7\nstages:\n- read.pairs: {path: pairs.jsonl}\n- write.parquet: {}\n"
@@ -41,6 +42,9 @@ class TableFrame:
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         return self.rows if columns is None else self.rows.select(list(columns))
+
+    def sample(self, columns: Sequence[str]) -> None:
+        return None
 
 
 @final

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rather.core.hashing import Occurrences, hash_column, hash_rows, hex_ids
+from rather.core.hashing import hash_column, hash_rows, mix
+from rather.core.identity import Occurrences, hex_ids
 from rather.core.row import ANSWER, text_answers, text_messages
 
 TEXTS = st.lists(st.one_of(st.none(), st.text(max_size=40)), max_size=30)
@@ -56,13 +57,15 @@ def test_numbers_lists_and_names_are_told_apart() -> None:
 @given(st.lists(st.lists(st.integers(0, 5), max_size=20), max_size=12))
 def test_occurrences_are_numbered_across_batches(batches: list[list[int]]) -> None:
     seen: dict[int, int] = {}
-    numbering = Occurrences()
+    alike, apart = Occurrences(), Occurrences()  # hashes that begin with the same bits, and with others
     for batch in batches:
         expected = []
         for value in batch:
             expected.append(seen.get(value, 0))
             seen[value] = seen.get(value, 0) + 1
-        assert numbering.number(np.array(batch, np.uint64)).tolist() == expected
+        hashes = np.array(batch, np.uint64)
+        assert alike.number(hashes).tolist() == expected
+        assert apart.number(mix(hashes)).tolist() == expected
 
 
 def test_ids_are_hex_with_the_occurrence_behind() -> None:
