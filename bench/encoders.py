@@ -127,9 +127,7 @@ def seconds(run: Callable[[], object]) -> float:
 def compare(name: str, encode: Any, bare: Any, inputs: list[Any], rounds: int) -> dict[str, Any]:
     """One line of the table: rows a second of both and their ratio, after one run to warm up."""
     encode(inputs), bare(inputs)
-    pairs = [
-        (seconds(lambda: encode(inputs)), seconds(lambda: bare(inputs))) for _ in range(rounds)
-    ]
+    pairs = [(seconds(lambda: encode(inputs)), seconds(lambda: bare(inputs))) for _ in range(rounds)]
     ours, theirs = (len(inputs) / min(times) for times in zip(*pairs, strict=True))
     line = {"encoder": name, "rows": len(inputs), "rows_per_s": round(ours, 1)}
     return line | {"bare_rows_per_s": round(theirs, 1), "ratio": round(ours / theirs, 3)}

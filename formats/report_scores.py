@@ -52,7 +52,6 @@ def score_fields(compare: Compare) -> list[pa.Field]:
                 fields.setdefault(field.name, field)
     places = list(fields)
 
-
     def order(field: pa.Field) -> tuple[bool, bool, bool, int]:
         name = field.name
         return name != "margin", "margin" not in name, not _described(field), places.index(name)

@@ -86,9 +86,7 @@ def negation(answer: str, rng: Random) -> Corruption | None:
     return _made(answer, made, params)
 
 
-def wrong_entity(
-    answer: str, rng: Random, entities: Mapping[str, Sequence[str]]
-) -> Corruption | None:
+def wrong_entity(answer: str, rng: Random, entities: Mapping[str, Sequence[str]]) -> Corruption | None:
     """One name becomes another of its kind from `entities` (kind to names, as `entity_pool` makes).
 
     A name of a recognised kind is taken before one of which only the capitals are known. Every

@@ -141,6 +141,4 @@ def _parts(words: list[str]) -> list[str]:
 
 def _is_symbol(word: str) -> bool:
     """A single letter, an acronym or a chemical formula: capitalised, yet nobody's name."""
-    return (len(word) == 1 and word.isupper()) or (
-        len(word) < 6 and any(letter.isupper() for letter in word[1:])
-    )
+    return (len(word) == 1 and word.isupper()) or (len(word) < 6 and any(letter.isupper() for letter in word[1:]))

@@ -31,8 +31,7 @@ _THIRD: Final = _words(
     "stand start stay store take tell travel turn use"
 )
 THIRD_PERSON: Final[Mapping[str, str]] = MappingProxyType(
-    {f"{verb}s": verb for verb in sorted(_THIRD)}
-    | {"has": "have", "goes": "go", "carries": "carry"}
+    {f"{verb}s": verb for verb in sorted(_THIRD)} | {"has": "have", "goes": "go", "carries": "carry"}
 )
 """Third person singular to base form, for *does not*."""
 

@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, final
 
-_LINE = re.compile(
-    r"^[ \t]*(?:\*\*)?(?:Step )?([0-9]{1,2})[.):](?:\*\*)?[ \t]+(?=\S)", re.MULTILINE
-)
+_LINE = re.compile(r"^[ \t]*(?:\*\*)?(?:Step )?([0-9]{1,2})[.):](?:\*\*)?[ \t]+(?=\S)", re.MULTILINE)
 _INLINE = re.compile(r"(?:(?<=\s)|^)(?:Step )?\(?([0-9]{1,2})[.):][ \t]+(?=\S)")
 _TAIL = re.compile(r"[ \t]*[.;,!]?(?:[ \t]+(?:and|then))?\s*\Z")
 _AFTER_LINES: Final = re.compile(r"\n\s*\n|\n(?=\S)")
@@ -44,9 +42,7 @@ def find_steps(text: str) -> StepList | None:
         bodies.append(content[:size])
         tails.append(content[size:])
     markers = tuple(marker.group() for marker in chain)
-    return StepList(
-        text[: chain[0].start()], markers, tuple(bodies), tuple(tails), text[ends[-1] :]
-    )
+    return StepList(text[: chain[0].start()], markers, tuple(bodies), tuple(tails), text[ends[-1] :])
 
 
 def marker_spans(text: str) -> list[tuple[int, int]]:
