@@ -59,7 +59,7 @@ def mean(values: np.ndarray) -> Estimate:
 
 def around(value: float, variance: float, n: int) -> Estimate:
     """A figure and its normal interval, from the figure's own variance."""
-    half = Z * float(np.sqrt(variance))
+    half = Z * float(np.sqrt(max(variance, 0.0)))
     return Estimate(float(value), float(value - half), float(value + half), n)
 
 

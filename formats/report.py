@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import report_text
 from .report_compare import SAMPLE, WHOLE, compare, sampled
 from .report_data import ReportData
+from .report_diagnoses import diagnoses_of
 from .report_pairs import kept_pairs, pairs_json, reason_blocks
 from .report_run import about_recipe, evidence_of, facts_of, provenance, sentence, tiles
 from .report_scores import distributions, length_bias
@@ -79,6 +80,7 @@ def gather(view: RunView) -> ReportData:
         kept=kept,
         dropped=dropped,
         evidence=evidence,
+        diagnoses=diagnoses_of(view),
         facts=facts_of(view),
         recipe=view.recipe,
         provenance=provenance(view),

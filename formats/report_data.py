@@ -180,6 +180,29 @@ class Evidence:
 
 @final
 @dataclass(frozen=True)
+class Measured:
+    """One figure of a diagnosis; `span` is its interval in words, `svg` the same drawn."""
+
+    measure: str
+    value: str
+    span: str
+    svg: str
+    reading: str
+
+
+@final
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a diagnose.* stage measured; `why` is its warning, or why it refused."""
+
+    stage: str
+    refused: bool
+    why: str
+    lines: tuple[Measured, ...]
+
+
+@final
+@dataclass(frozen=True)
 class Fact:
     """What a sink left behind: (name, value) lines under the sink's stage name."""
 
@@ -208,6 +231,7 @@ class ReportData:
     kept: tuple[Pair, ...]
     dropped: tuple[Pair, ...]
     evidence: tuple[Evidence, ...]
+    diagnoses: tuple[Diagnosis, ...]
     facts: tuple[Fact, ...]
     recipe: str
     provenance: tuple[tuple[str, str], ...]

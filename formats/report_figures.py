@@ -153,16 +153,16 @@ def balance(before: float | None, after: float | None, label: str, *, half: bool
     return _svg(360, 96, "".join(body), label, "balance")
 
 
-def interval(value: float, low: float, high: float, axis: tuple[float, float], label: str) -> str:
-    """A point and its interval on an axis shared by all rows of the table."""
+def interval(value: float, low: float, high: float, axis: tuple[float, float], label: str, mark: float = 0.5) -> str:
+    """A point and its interval on an axis; `mark` is the place that means nothing was found."""
     start, end = axis
 
     def x(place: float) -> float:
         return 6 + 228 * (place - start) / max(end - start, 1e-9)
 
     body = '<line class="track" x1="6" x2="234" y1="10" y2="10"/>'
-    if start < 0.5 < end:
-        body += f'<line class="half" x1="{x(0.5):.1f}" x2="{x(0.5):.1f}" y1="1" y2="19"/>'
+    if start < mark < end:
+        body += f'<line class="half" x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="1" y2="19"/>'
     body += f'<line class="span" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="10" y2="10"/>'
     body += f'<circle class="point" cx="{x(value):.1f}" cy="10" r="4.5"/>'
     return _svg(240, 20, body, label, "interval")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from .report_data import Distribution, Evidence, EvidenceLine, Fact, LengthBias, Tile
+from .report_diagnoses import diagnoses_of
 from .report_figures import interval
 from .report_stages import HELD_OUT, rows_in, rows_out
 from .report_text import accuracy, count, figure, money, percent, seconds, size, value_text
@@ -74,7 +75,7 @@ def evidence_of(view: RunView) -> tuple[Evidence, ...]:
 
 def facts_of(view: RunView) -> tuple[Fact, ...]:
     """What the other sinks left, as short lines."""
-    told = {entry.stage for entry in evidence_of(view)}
+    told = {entry.stage for entry in (*evidence_of(view), *diagnoses_of(view))}
     found = []
     for stage, facts in view.facts.items():
         lines = [(name.replace("_", " "), _fact(name, value)) for name, value in facts.items()]
