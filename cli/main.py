@@ -185,6 +185,45 @@ def train(
 
 
 @app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="llmbar, hhh, mt-bench, pandalm, matched-signal, ruff-like or pairs.")],
+    judge: Annotated[str, typer.Option(help="use=openai,name=…,url=…, or a name in --models.")],
+    models: Annotated[Path | None, typer.Option(help="A YAML file with models:, as in a recipe.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="PATH_OR_HUB", help="Gold pairs; chosen is right.")] = None,
+    by: Annotated[str | None, typer.Option(help="Column whose values are scored apart.")] = None,
+    strategy: Annotated[
+        str, typer.Option(help="vanilla, rules, cot, swap_cot, metrics, reference or metrics_reference.")
+    ] = "rules",
+    matched: Annotated[
+        float | None, typer.Option(min=1, help="Only pairs whose lengths differ by this factor.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge only the first N rows.")] = None,
+    out: Out = None,
+    set_: Sets = None,
+    json_: Json = False,
+) -> None:
+    """A judge against a gold set: accuracy with intervals, biases, floors, published figures."""
+    from .bench import BenchRequest, run_bench
+
+    run_bench(BenchRequest(name, judge, models, data, by, strategy, limit, matched, out, tuple(set_ or ()), json_))
+
+
+@app.command()
+def winrate(
+    judged: Annotated[str, typer.Argument(metavar="JUDGED", help="A run folder or file of judged pairs.")],
+    column: Annotated[str, typer.Option(help="The judge's chance that chosen is better.")] = "judge_p",
+    ours: Annotated[str | None, typer.Option(help="Part of our model's name; default: ours is chosen.")] = None,
+    human: Annotated[str | None, typer.Option(help="Column with human verdicts on some rows.")] = None,
+    difficulty: Annotated[str | None, typer.Option(help="Column with the difficulty of each prompt.")] = None,
+    json_: Json = False,
+) -> None:
+    """Win rates of judged pairs: raw, at equal length, and by few human labels with the judge's help."""
+    from .winrate import WinRequest, print_win_rates
+
+    print_win_rates(WinRequest(judged, column, ours, human, difficulty, json_))
+
+
+@app.command()
 def doctor() -> None:
     """Versions, extras and devices; what is missing and how to get it."""
     from .doctor import print_doctor
