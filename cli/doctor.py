@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..core import registry
-from ..core.plan import holds
+from ..core.hints import holds
 
 
 def print_doctor() -> None:

@@ -323,6 +323,7 @@ def test_shipped_recipes_are_sound_where_their_input_is(
     monkeypatch.setenv("BASE_MODEL", str(here / "base"))
     text = shipped_recipes()[name].read_text(encoding="utf-8")
     row = {"prompt": "q", "chosen": "yes", "rejected": "no", "candidates": ["yes", "no"], "reference": "yes"}
+    row |= {"steps": [{"text": "first", "label": True}]}
     write(json.dumps(row) + "\n", "rows.jsonl")  # more columns than any one recipe reads
     source = "pairs.jsonl" if "read.pairs" in text else "rows.jsonl"
     sets = ["--set", f"read.path={source}"] if "RATHER_RECIPES" not in text else []
