@@ -66,16 +66,12 @@ def sentence(view: RunView, evidence: Sequence[Evidence]) -> str:
 def evidence_of(view: RunView) -> tuple[Evidence, ...]:
     """What every evidence stage measured, from the facts it left."""
     asked = {line.stage for line in view.funnel if line.kind == EVIDENCE}
-    return tuple(
-        _evidence(stage, facts)
-        for stage, facts in view.facts.items()
-        if facts and stage in asked
-    )
+    return tuple(_evidence(stage, facts) for stage, facts in view.facts.items() if facts and stage in asked)
 
 
 def facts_of(view: RunView) -> tuple[Fact, ...]:
     """What the other sinks left, as short lines."""
-    told = {entry.stage for entry in (*evidence_of(view), *diagnoses_of(view))}
+    told = {entry.stage for entry in evidence_of(view)} | {entry.stage for entry in diagnoses_of(view)}
     found = []
     for stage, facts in view.facts.items():
         lines = [(name.replace("_", " "), _fact(name, value)) for name, value in facts.items()]
