@@ -172,7 +172,7 @@ class Checker:
             if all(m.nickname != nickname for m in self.recipe.models):
                 names = [m.nickname for m in self.recipe.models] + list(registry.models_of(mark.kind))
                 self.fault(line, f"{entry.name}: no model called {nickname}", did_you_mean(nickname, names))
-        elif spec.kind != mark.kind:
+        elif not mark.takes(spec.kind):
             known = ", ".join(registry.models_of(mark.kind))
             self.fault(line, f"{entry.name}: {nickname} is a {spec.kind}, not a {mark.kind}", f"of that kind: {known}")
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from .errors import InputError, did_you_mean
-from .stage import SHAPES, Stage
+from .stage import SHAPES, ModelOf, Stage
 
 ROOMS = ("formats", "synth", "filters", "train")
 S = TypeVar("S", bound=type[Stage])
@@ -37,7 +37,7 @@ class ModelSpec(BaseModel, ABC):
 
     use: ClassVar[str] = ""
     kind: ClassVar[str] = ""
-    """What protocol `load()` obeys: text_encoder, image_encoder, chat, painter, reward."""
+    """What protocol `load()` obeys: text_encoder, image_encoder, image_text_encoder, chat, painter, …"""
     paid: ClassVar[bool] = False
     """True when a call is worth keeping: it goes through the journal, the meter and the throttle."""
     extra: ClassVar[str] = ""
@@ -151,5 +151,6 @@ def _load_point(point: importlib.metadata.EntryPoint) -> None:
 
 
 def models_of(kind: str) -> Sequence[str]:
-    """Names of the registered models of one kind."""
-    return [name for name, spec in models().items() if spec.kind == kind]
+    """Names of the registered models that serve where one of this kind is wanted."""
+    wanted = ModelOf(kind)
+    return [name for name, spec in models().items() if wanted.takes(spec.kind)]

@@ -9,7 +9,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, final
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -52,6 +52,18 @@ class ModelOf:
 
     kind: str
 
+    def takes(self, kind: str) -> bool:
+        """Whether a model of `kind` will do: one of this kind, or of one that promises all this kind does."""
+        return kind == self.kind or kind in MORE_THAN.get(self.kind, ())
+
+
+MORE_THAN: Final[Mapping[str, tuple[str, ...]]] = {
+    "image_encoder": ("patch_encoder", "image_text_encoder", "image_text_matcher"),
+    "image_text_encoder": ("image_text_matcher",),
+    "style_encoder": ("image_encoder", "patch_encoder", "image_text_encoder", "image_text_matcher"),
+}
+"""Kinds of model whose protocol holds everything another kind's does."""
+
 
 @final
 @dataclass(frozen=True)
@@ -72,6 +84,15 @@ class Drop:
 
     reason: str
     values: Mapping[str, str | int | float | bool | None] | None = None
+
+
+@final
+class Dropped(Exception):
+    """Raised anywhere beneath `Map.map`: the row goes, for this reason. The same as giving back a `Drop`."""
+
+    def __init__(self, reason: str, values: Mapping[str, str | int | float | bool | None] | None = None) -> None:
+        super().__init__(reason)
+        self.drop = Drop(reason, values)
 
 
 class Context(Protocol):
