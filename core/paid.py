@@ -95,6 +95,11 @@ class PaidModel:
         )
         self._open: dict[bytes, asyncio.Future[Reply]] = {}
 
+    @property
+    def name(self) -> str:
+        """The backend and the model it answers with, for `made_by` and messages."""
+        return self._name
+
     async def ask(self, request: Request, attempt: int = 0) -> Reply:
         """The reply, from the journal or the endpoint; `attempt` > 0 asks anew for the same request."""
         key = key_after(self._identity, request, attempt)

@@ -1,7 +1,8 @@
 """Prompts as prose files: sandboxed Jinja2, one file a method, hashed into the key of the stage.
 
 A file holds one or more messages, each begun by a line `--- system`, `--- user` or `--- assistant`;
-text before the first such line is a comment for the reader.
+text before the first such line is a comment for the reader. A method of several steps has a part
+for each in one file, begun by a line `=== name`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final, final
 from .errors import InputError, did_you_mean
 from .hashing import digest
 
+_PART: Final = re.compile(r"^=== ([a-z_]+)[ \t]*$", re.MULTILINE)
 _MARK: Final = re.compile(r"^--- (system|user|assistant)[ \t]*$", re.MULTILINE)
 
 
@@ -43,17 +45,31 @@ class Prose:
         return [{"role": role, "content": content} for role, content in filled if content]
 
 
-def load_prose(folder: Path, name: str) -> Prose:
-    """The template `name.md` of a folder, or the file `name` itself; InputError when it is not there."""
+def load_prose(folder: Path, name: str, part: str = "") -> Prose:
+    """The template `name.md` of a folder, or the file `name` itself, or one part of it.
+
+    Raises InputError when it, or the part, is not there.
+    """
     path = Path(name) if name.endswith((".md", ".j2", ".txt")) else folder / f"{name}.md"
     try:
         prose = Prose(name, path.read_text(encoding="utf-8"))
+        if part:
+            prose = _part(prose, part)
     except OSError as error:
         known = [file.stem for file in folder.glob("*.md")]
         raise InputError(f"no template {name}", place=str(path), hint=did_you_mean(name, known)) from error
     if not _MARK.search(prose.text):
         raise InputError("the template has no `--- user` line", place=str(path), hint="begin each message with one")
     return prose
+
+
+def _part(prose: Prose, part: str) -> Prose:
+    pieces = _PART.split(prose.text)
+    parts = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    if part not in parts:
+        hint = did_you_mean(part, list(parts)) if parts else f"begin it with a line `=== {part}`"
+        raise InputError(f"the template has no part {part}", place=prose.name, hint=hint)
+    return Prose(f"{prose.name}.{part}", parts[part])
 
 
 @lru_cache(maxsize=256)

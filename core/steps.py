@@ -19,7 +19,7 @@ from .identity import hex_ids
 from .intake import SYSTEM_SCHEMA
 from .parcel import Parcel, Part, Trace
 from .row import COLUMNS, CONTENT, SYSTEM
-from .stage import Context, Drop, Gate, Map, Score, Stage
+from .stage import Context, Drop, Dropped, Gate, Map, Score, Stage
 
 R = TypeVar("R")
 Offload = Callable[..., Awaitable[Any]]
@@ -138,6 +138,8 @@ class Step:
             made = await self.stage.map(row, self.context)
         except (BudgetReached, StageFailed, MemoryError):
             raise
+        except Dropped as dropped:
+            return dropped.drop
         except Exception as error:
             return describe(error)
         return Drop("made nothing") if not isinstance(made, Drop) and not made else made

@@ -8,9 +8,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ..core.paid import Reply
+from ..models.asking import samples_of
 from ..models.readers import is_refusal
 from ..models.verdict import Asker, Outcome, Verdict, ask_verdicts
-from .judging import pictures_of, samples_of
+from .judging import pictures_of
 
 UNSURE: Final = "I do not know."
 

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import answers_in, by_row, columns_of, laid_out
+from ..models.asking import shared_outcome
+from ..models.comparing import Match, Referee
 from ..models.verdict import Verdict
-from .answers import answers_in, by_row, columns_of, laid_out
-from .comparing import Match, Referee
-from .judging import asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 
 @final

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import request, shared_outcome
+from ..models.comparing import choice_reader
 from ..models.readers import read_json
 from ..models.verdict import Verdict, ask_verdicts
-from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
-from .comparing import choice_reader
-from .judging import asides, digests, pictures_of, request, shared_outcome, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 _CLAIM: Final = {
     "type": "object",

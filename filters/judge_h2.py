@@ -10,20 +10,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import ask_by_kind, request, shared_outcome
 from ..models.readers import read_json, read_yes_no
 from ..models.verdict import Verdict
-from .answers import Of, answers_in, columns_of, laid_out, sides
-from .judging import (
-    asides,
-    ask_by_kind,
-    digests,
-    pictures_of,
-    request,
-    shared_outcome,
-    template,
-    template_faults,
-    texts_of,
-)
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 DIMENSIONS: Final = ("acknowledgement", "solution", "guidance", "overall")
 _POINTS: Final = {"type": "integer", "minimum": 1, "maximum": 10}

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import request, shared_outcome
 from ..models.readers import read_text
 from ..models.verdict import Verdict, ask_verdicts
-from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
-from .judging import asides, digests, request, shared_outcome, template, template_faults, texts_of
+from .judging import asides, digests, template, template_faults, texts_of
 from .scoring import Exam, Examiner, Scale
 
 TEMPLATES: Final = ("hindsight_decision", "hindsight_result", "hindsight_rate")

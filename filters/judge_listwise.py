@@ -10,10 +10,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, answers_in, by_row
+from ..models.asking import ask_by_kind, request
 from ..models.readers import read_json, read_ranking
 from ..models.verdict import Reader, Verdict
-from .answers import Answer, answers_in, by_row
-from .judging import asides, ask_by_kind, digests, pictures_of, request, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Order = Sequence[int]

@@ -12,10 +12,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, answers_in, by_row
+from ..models.asking import shared_outcome
+from ..models.comparing import Match, Referee, lead, mean_lead
 from ..models.verdict import Verdict
-from .answers import Answer, answers_in, by_row
-from .comparing import Match, Referee, lead, mean_lead
-from .judging import asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 _HELPS: Final = ("reference", "metrics")
 _DEBATE: Final = "pairwise_debate"

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Score
+from ..models.answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import shared_outcome
 from ..models.verdict import Verdict
-from .answers import Of, answers_in, columns_of, laid_out, sides
-from .judging import Judges, Names, asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from .judging import Judges, Names, asides, digests, pictures_of, template, template_faults, texts_of
 from .panel import Combine, names_of, side_by_side, together, wrote
 from .scoring import Exam, Examiner, Scale
 

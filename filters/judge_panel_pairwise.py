@@ -10,9 +10,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Score
-from .answers import answers_in, by_row
-from .comparing import Match, Referee, mean_lead
-from .judging import Judges, Names, asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from ..models.answers import answers_in, by_row
+from ..models.asking import shared_outcome
+from ..models.comparing import Match, Referee, mean_lead
+from .judging import Judges, Names, asides, digests, pictures_of, template, template_faults, texts_of
 from .panel import majority, names_of, side_by_side, together, wrote
 
 _HELPS: Final = ("reference", "metrics")

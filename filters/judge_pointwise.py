@@ -10,10 +10,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import shared_outcome
 from ..models.readers import entropy
 from ..models.verdict import Verdict
-from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
-from .judging import asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 from .scoring import Exam, Examiner, Scale
 
 _ASIDES: Final = ("reference", "metrics")

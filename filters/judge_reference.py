@@ -12,9 +12,10 @@ from pydantic import Field
 from ..core.paid import Reply
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.asking import request
 from ..models.readers import read_text
 from ..models.verdict import Asker, Outcome, Reader, Verdict, ask_verdicts
-from .judging import digests, pictures_of, request, template, template_faults, texts_of
+from .judging import digests, pictures_of, template, template_faults, texts_of
 
 _BULLET: Final = re.compile(r"^\s*(?:\d+[.):]|[-*•])\s*")
 

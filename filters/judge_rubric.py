@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import ask_by_kind, request
 from ..models.readers import read_json
 from ..models.verdict import Verdict
-from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
-from .judging import asides, ask_by_kind, digests, pictures_of, request, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 
 @final

@@ -12,11 +12,12 @@ from pydantic import Field
 from ..core.prose import Prose
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, answers_in, by_row, sides
+from ..models.asking import ask_by_kind, request
 from ..models.readers import read_choice, read_json
 from ..models.verdict import Verdict
 from .annotators import Lot, draw_lot, seeded
-from .answers import Answer, answers_in, by_row, sides
-from .judging import ask_by_kind, digests, request, template, template_faults, texts_of
+from .judging import digests, template, template_faults, texts_of
 from .panel import side_by_side
 
 _TEMPLATE: Final = "annotator"

@@ -13,11 +13,12 @@ from ..core.paid import Reply
 from ..core.prose import Prose
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import answers_in, by_row
+from ..models.asking import request, shared_outcome
+from ..models.comparing import Match, mean_lead
 from ..models.readers import choice_spread
 from ..models.verdict import Outcome, Verdict, ask_verdicts
-from .answers import answers_in, by_row
-from .comparing import Match, mean_lead
-from .judging import digests, pictures_of, request, shared_outcome, template, template_faults, texts_of
+from .judging import digests, pictures_of, template, template_faults, texts_of
 
 PRINCIPLES = (
     "It helps with what was asked.",

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
+from ..models.asking import ask_by_kind, request, shared_outcome
 from ..models.readers import read_json
 from ..models.verdict import Verdict
-from .judging import ask_by_kind, digests, pictures_of, request, shared_outcome, template, template_faults, texts_of
+from .judging import digests, pictures_of, template, template_faults, texts_of
 from .reasons import first_reasons, floats
 
 

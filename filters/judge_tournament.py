@@ -11,9 +11,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .answers import Answer, answers_in, by_row
-from .comparing import Match, Referee, mean_lead
-from .judging import asides, digests, pictures_of, shared_outcome, template, template_faults, texts_of
+from ..models.answers import Answer, answers_in, by_row
+from ..models.asking import shared_outcome
+from ..models.comparing import Match, Referee, mean_lead
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 
 
 @final

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal, TypeVar
 
 from ..core.stage import Context
-from .answers import Answer
+from ..models.answers import Answer
 
 T = TypeVar("T")
 R = TypeVar("R")

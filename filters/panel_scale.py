@@ -14,7 +14,7 @@ from ..core.frame import Frame
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Fit, Sink
-from .answers import Of, columns_of, sides
+from ..models.answers import Of, columns_of, sides
 
 
 @final

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Of, answers_in, columns_of, laid_out, sides
 from .drawing import UNSURE, drawn
 from .final_answer import final_answer, plain
 from .judging import texts_of

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
 from ..models.talks import Talk
-from .answers import Answer, Of, answers_in, columns_of, laid_out, sides
 
 
 @final

@@ -14,9 +14,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..models.answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.asking import shared_outcome
 from ..models.verdict import Verdict
-from .answers import Of, answers_in, columns_of, laid_out, sides
-from .judging import digests, shared_outcome, template, template_faults
+from .judging import digests, template, template_faults
 from .scoring import Exam, Examiner, Scale
 
 LOW, HIGH = 1, 5

@@ -9,11 +9,11 @@ from typing import Any, final
 
 from ..core.paid import Reply
 from ..core.prose import Prose
+from ..models.answers import Answer
+from ..models.asking import request, samples_of
+from ..models.pictures import Part
 from ..models.readers import choice_spread, read_score
 from ..models.verdict import Asker, Outcome, Reader, Verdict, ask_verdicts
-from .answers import Answer
-from .judging import request, samples_of
-from .pictures import Part
 
 
 @final

@@ -48,7 +48,8 @@ class FakeChatSpec(ModelSpec):
     high: int = 10
     """Highest score."""
     script: Annotated[str, FileOf()] | None = None
-    """JSON lines of {contains, reply}: the first whose text is in the request answers; a list of replies serves n."""
+    """JSON lines of {contains, reply}: the first whose text (or every one of whose texts) is in the request
+    answers; a list of replies serves n samples and the seeds 0, 1, … of a request."""
     unparsable: Rate = 0.0
     """Share of replies that say nothing to the point."""
     refused: Rate = 0.0
@@ -108,8 +109,8 @@ class FakeChat:
     def _answer(self, request: Request, i: int) -> str:
         asked = "\n".join(_text(message) for message in request["messages"])
         for contains, replies in self._script:
-            if contains in asked:
-                return replies[i % len(replies)]
+            if all(text in asked for text in contains):
+                return replies[(i + int(request.get("seed") or 0)) % len(replies)]
         mode, low, high = self._mode(request, asked)
         if mode == "json":
             schema = request.get("schema") or {"type": "object"}
@@ -156,15 +157,15 @@ def _text(message: Mapping[str, Any]) -> str:
     return "\n".join(found)
 
 
-def _read_script(path: Path) -> list[tuple[str, Sequence[str]]]:
-    script: list[tuple[str, Sequence[str]]] = []
+def _read_script(path: Path) -> list[tuple[Sequence[str], Sequence[str]]]:
+    script: list[tuple[Sequence[str], Sequence[str]]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
-            replies = entry["reply"] if isinstance(entry["reply"], list) else [entry["reply"]]
-            script.append((str(entry["contains"]), [str(reply) for reply in replies]))
+            texts, replies = (v if isinstance(v, list) else [v] for v in (entry["contains"], entry["reply"]))
+            script.append(([str(text) for text in texts], [str(reply) for reply in replies]))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "not {contains, reply}", place=f"{path}:{number}", hint="one JSON object a line"
