@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from . import ledger
-from .cursor import Appender
+from .cursor import Appender, prefetched
 from .errors import BudgetReached, RatherError, StageFailed
 from .frame import Frame
 from .narrow import Narrow
@@ -75,7 +75,7 @@ def run_select(node: Node, frame: Frame, folder: Path) -> Outcome:
 
 def _write_ledger(frame: Frame, reasons: pa.Array, values: list[str], folder: Path) -> None:
     appender, start = Appender(folder / "dropped.parquet"), 0
-    for positions, table in frame.parcels(["id", "place", *values], 1 << 16):
+    for positions, table in prefetched(frame.parcels(["id", "place", *values], 1 << 16)):
         part = reasons.slice(start, table.num_rows)
         start += table.num_rows
         if part.null_count < len(part):

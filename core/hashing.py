@@ -101,6 +101,8 @@ def _hash_bytes(array: pa.Array, seed: np.uint64) -> np.ndarray:
     if n > 1 and int(offsets[-1] - offsets[0]) + 8 * n > _MOST_BYTES:
         halves = (array.slice(0, n // 2), array.slice(n // 2))
         return np.concatenate([_hash_bytes(half, seed) for half in halves])
+    if n > 1 and not array.null_count and _constant(array, offsets):
+        return np.repeat(_hash_bytes(array.slice(0, 1), seed), n)
     total = mix(np.diff(offsets).astype(U64) ^ seed)
     padded = _padded(array, offsets)
     bounds = _offsets(padded).astype(np.int64) >> 3
@@ -108,6 +110,15 @@ def _hash_bytes(array: pa.Array, seed: np.uint64) -> np.ndarray:
         words = np.frombuffer(padded.buffers()[2], "<u8", int(bounds[-1]))
         _add_words(total, words, bounds)
     return mix(total)
+
+
+def _constant(array: pa.Array, offsets: np.ndarray) -> bool:
+    """True when every value has the same bytes, as roles have: seen at the second value, mostly."""
+    start, length = int(offsets[0]), int(offsets[1] - offsets[0])
+    if length == 0 or int(offsets[-1]) - start != length * (len(offsets) - 1) or (np.diff(offsets) != length).any():
+        return False
+    rows = np.frombuffer(array.buffers()[2], np.uint8)[start : int(offsets[-1])].reshape(-1, length)
+    return bool((rows[1] == rows[0]).all() and (rows == rows[0]).all())
 
 
 def _padded(array: pa.Array, offsets: np.ndarray) -> pa.Array:
@@ -160,7 +171,9 @@ def _hash_lists(values: np.ndarray, offsets: np.ndarray, seed: np.uint64) -> np.
     lengths = np.diff(offsets)
     total = mix(lengths.astype(U64) ^ seed ^ _M2)
     filled = lengths > 0
-    if filled.any():
+    if (lengths == 1).all():
+        total += mix(values)
+    elif filled.any():
         position = np.arange(len(values)) - np.repeat(offsets[:-1], lengths)
         mixed = mix(values ^ (position.astype(U64) * _M2))
         total[filled] += np.add.reduceat(mixed, offsets[:-1][filled])

@@ -56,7 +56,7 @@ def text_of(values: Any) -> str | None:
 
 def counted(reasons: pa.Array | pa.ChunkedArray) -> dict[str, int]:
     """How many rows a reason took, by reason."""
-    counts = pc.value_counts(reasons.cast(pa.string()))
+    counts = pc.value_counts(reasons)
     if isinstance(counts, pa.ChunkedArray):
         counts = counts.combine_chunks()
     return {item["values"]: item["counts"] for item in counts.to_pylist() if item["values"] is not None}

@@ -26,7 +26,7 @@ from .stage import Map, Score, Source, Stage
 from .steps import Offload, Step, set_column
 from .view import RunView
 
-COLUMN_BATCH: Final = 16_384
+COLUMN_BATCH: Final = 32_768
 CALL_BATCH: Final = 256
 _DONE: Final = object()
 

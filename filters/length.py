@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..core.registry import register
-from ..core.row import answer_text, prompt_text
+from ..core.row import answer_text, characters, prompt_text
 from ..core.stage import Column, Columns, Context, Score
 from .reasons import numpy_of
 from .text_bytes import word_counts
@@ -38,7 +37,7 @@ class Length(Score):
             text = plain_text(batch[name])
             absent = numpy_of(text.is_null())
             columns[f"{name}_words"] = pa.array(word_counts(text), mask=absent)
-            columns[f"{name}_chars"] = pc.utf8_length(text).cast(pa.int32())
+            columns[f"{name}_chars"] = characters(text)
         return columns
 
 

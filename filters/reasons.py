@@ -14,13 +14,13 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.t
 
 
 def first_reasons(n: int, rules: Iterable[tuple[np.ndarray, str]]) -> pa.Array:
-    """Strings [n]: the reason of the first rule whose mask [n] holds, null where none does."""
+    """Strings [n], dictionary-encoded: the reason of the first rule whose mask [n] holds, null where none does."""
     code = np.zeros(n, np.int32)
-    names: list[str | None] = [None]
+    names: list[str] = []
     for mask, reason in rules:
-        code[mask & (code == 0)] = len(names)
         names.append(reason)
-    return pa.array(names, pa.string()).take(pa.array(code))
+        code[mask & (code == 0)] = len(names)
+    return pa.DictionaryArray.from_arrays(pa.array(code - 1, mask=code == 0), pa.array(names, pa.string()))
 
 
 def numpy_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -47,11 +47,26 @@ def codes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def rank_within(groups: np.ndarray, value: np.ndarray) -> np.ndarray:
     """int64 [n]: 0 for the largest value of its group; equal values rank by position."""
-    best_first = np.argsort(-value, kind="stable")
-    order = best_first[np.argsort(groups[best_first], kind="stable")]
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - run_starts(groups[order])
+    by_group = np.argsort(groups)  # unlike a stable sort it is vectorised; equal keys are put right below
+    ordered = groups[by_group]
+    code = np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]]))[: len(groups)]
+    falling = -np.asarray(value[by_group], np.float64) + 0.0  # -0.0 is 0.0
+    width = np.uint64(max(1, int(code.max(initial=0)).bit_length()))
+    keys = code.astype(np.uint64) << (np.uint64(64) - width) | _ordinal(falling) >> width
+    best = np.argsort(keys)
+    alike = np.diff(keys[best]) == 0
+    tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike]))[: len(groups)]
+    among = best[tied]
+    best[tied] = among[np.lexsort((by_group[among], falling[among], keys[among]))]
+    rank = np.empty(len(groups), np.int64)
+    rank[by_group[best]] = np.arange(len(groups)) - run_starts(code[best])
     return rank
+
+
+def _ordinal(values: np.ndarray) -> np.ndarray:
+    """uint64 [n] in the order of float64 [n]; NaN comes last."""
+    bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
+    return (bits ^ (bits >> 63 & np.int64(2**63 - 1))).view(np.uint64) ^ np.uint64(1 << 63)
 
 
 def run_starts(ordered: np.ndarray) -> np.ndarray:

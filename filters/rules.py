@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.row import flat, prompt_text
+from ..core.row import characters, flat, prompt_text
 from ..core.stage import Gate
 from .length import plain_text
 from .reasons import first_reasons, numpy_of
@@ -92,7 +92,7 @@ class Rules(Gate):
             with_parts = _filled_parts(flat(column))
             yield blank(text) & ~with_parts, "no prompt"
         if self.most_prompt_chars is not None:
-            yield _above(pc.utf8_length(text), self.most_prompt_chars), "prompt too long"
+            yield _above(characters(text), self.most_prompt_chars), "prompt too long"
 
     def _length_rules(self, side: str, text: pa.Array) -> Iterator[Rule]:
         there = numpy_of(text.is_valid())
@@ -102,7 +102,7 @@ class Rules(Gate):
             if self.most_words is not None:
                 yield words > self.most_words, f"{side} too long"
         if self.least_chars is not None or self.most_chars is not None:
-            chars = numpy_of(pc.fill_null(pc.utf8_length(text), 0))
+            chars = numpy_of(pc.fill_null(characters(text), 0))
             yield there & (chars < (self.least_chars or 0)), f"{side} too short"
             if self.most_chars is not None:
                 yield chars > self.most_chars, f"{side} too long"

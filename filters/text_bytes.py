@@ -79,16 +79,18 @@ def text_buffer(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _alike(left: pa.Array, right: pa.Array) -> np.ndarray:
-    """False only where the texts differ before the first white space of either."""
+    """False only where the texts differ before the first white space of either, or behind the last."""
     a, a_at = text_buffer(left)
     b, b_at = text_buffer(right)
-    rows = np.flatnonzero((np.diff(a_at) >= PREFIX) & (np.diff(b_at) >= PREFIX))
     alike = np.ones(len(left), bool)
-    for place in range(PREFIX):  # `rows`: equal so far and not a space among them
-        x, y = a[a_at[rows] + place], b[b_at[rows] + place]
-        word = (x > SPACE) & (y > SPACE) & (x < 0x80) & (y < 0x80)
-        alike[rows[word & (x != y)]] = False
-        rows = rows[word & (x == y)]
+    long = (np.diff(a_at) >= PREFIX) & (np.diff(b_at) >= PREFIX)
+    for a_from, b_from, step in ((a_at[:-1], b_at[:-1], 1), (a_at[1:] - 1, b_at[1:] - 1, -1)):
+        rows = np.flatnonzero(long & alike)
+        for place in range(0, step * PREFIX, step):  # `rows`: equal so far and not a space among them
+            x, y = a[a_from[rows] + place], b[b_from[rows] + place]
+            word = (x > SPACE) & (y > SPACE) & (x < 0x80) & (y < 0x80)
+            alike[rows[word & (x != y)]] = False
+            rows = rows[word & (x == y)]
     return alike
 
 

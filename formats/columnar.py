@@ -12,7 +12,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 ROWS: Final = 65_536
-BYTES: Final = 6 << 20
+BYTES: Final = 12 << 20
 _PEEK: Final = 64
 
 

@@ -77,6 +77,8 @@ def _is_part(kind: pa.DataType) -> bool:
 
 def _texts(text: pa.Array, role: str) -> pa.Array:
     """One message a row, or several where the text is a transcript."""
+    if not _may_be_transcripts(text):
+        return text_messages(text, role)
     mask = pc.fill_null(pc.match_substring_regex(text, TRANSCRIPT), False)
     count = pc.sum(mask).as_py() or 0
     if not count:
@@ -87,6 +89,16 @@ def _texts(text: pa.Array, role: str) -> pa.Array:
     both = pa.concat_arrays([text_messages(text.filter(pc.invert(mask)), role), _transcripts(text.filter(mask))])
     place = np.where(spoken, len(text) - count + np.cumsum(spoken) - 1, np.cumsum(~spoken) - 1)
     return both.take(pa.array(place))
+
+
+def _may_be_transcripts(text: pa.Array) -> bool:
+    """True when some text begins with white space or an H: a look that spares most a search."""
+    _, bounds, content = text.buffers()
+    if not len(text) or content is None or not content.size:
+        return False
+    offsets = np.frombuffer(bounds, np.int32)[text.offset : text.offset + len(text) + 1]
+    heads = np.frombuffer(content, np.uint8)[offsets[:-1][np.diff(offsets) > 0]]
+    return bool(((heads <= 0x20) | (heads == ord("H"))).any())
 
 
 def _transcripts(text: pa.Array) -> pa.Array:

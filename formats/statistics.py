@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.hashing import mix
+from ..core.row import characters as count_characters
 from ..core.row import flat
 from .rendering import answer_messages
 
@@ -69,11 +70,11 @@ class Statistics:
 def characters(column: pa.Array, name: str) -> np.ndarray:
     """Characters of each prompt or answer, all messages together [n] int64; -1 where there is none."""
     if name != "prompt" and pc.struct_field(column, "turns").null_count == len(column):
-        lengths = pc.utf8_length(pc.struct_field(column, "text"))
+        lengths = count_characters(pc.struct_field(column, "text"))
         filled: np.ndarray = pc.fill_null(lengths, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         return filled
     messages = column if name == "prompt" else answer_messages(column)
-    each = pc.fill_null(pc.utf8_length(pc.struct_field(messages.flatten(), "content")), 0)
+    each = pc.fill_null(count_characters(pc.struct_field(messages.flatten(), "content")), 0)
     counts = pc.fill_null(pc.list_value_length(messages), 0).to_numpy(zero_copy_only=False)
     ends = np.cumsum(counts)
     running = np.concatenate([[0], np.cumsum(each.to_numpy(zero_copy_only=False).astype(np.int64))])

@@ -23,13 +23,14 @@ from .card import About, Written, render_card
 from .dialects import DIALECTS, Dialect
 from .features import with_features
 from .rendering import Form
-from .shards import GROUP_ROWS, Shard, Shards, publish, publish_text, staging
+from .shards import Shard, Shards, publish, publish_text, staging
 from .statistics import Statistics
 
 if TYPE_CHECKING:
     from ..core.frame import Frame
 
 _PROBE: Final = 64
+_BATCH_ROWS: Final = 32_768
 _BATCH_BYTES: Final = 32 << 20
 
 
@@ -177,7 +178,7 @@ class _Writing:
     def _batch_rows(self) -> int:
         probe = next(iter(self._rows.batches(self._columns(), _PROBE)), None)
         each = probe.nbytes / probe.num_rows if probe is not None and probe.num_rows else 1
-        return max(_PROBE, min(GROUP_ROWS, int(_BATCH_BYTES / max(each, 1))))
+        return max(_PROBE, min(_BATCH_ROWS, int(_BATCH_BYTES / max(each, 1))))
 
     def _fitting(self, batch: pa.Table) -> pa.Table:
         reasons = self._dialect.unfit(batch)
