@@ -1,0 +1,70 @@
+"""How much of one text stands in another: ROUGE-L, shared runs of words, shared n-grams.
+
+Words are compared in NFKC and case-folded; an ideograph, a kana and a hangul syllable are words of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+_LONE: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD: Final = re.compile(rf"[{_LONE}]|[^\W{_LONE}]+")
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, without case, marks and spaces."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def rouge_l(one: str, other: str) -> float:
+    """F1 of the longest common subsequence of words, in [0, 1]; 1 for the same words, 0 where a text has none.
+
+    ROUGE, Lin 2004, with β = 1.
+    """
+    a, b = words_of(one), words_of(other)
+    return 2 * common_subsequence(a, b) / (len(a) + len(b)) if a and b else 0.0
+
+
+def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Length of the longest common subsequence, a row of the table being one integer (Hyyrö, 2004)."""
+    places: dict[str, int] = {}
+    for i, word in enumerate(a):
+        places[word] = places.get(word, 0) | 1 << i
+    whole = (1 << len(a)) - 1
+    row = whole
+    for word in b:
+        met = row & places.get(word, 0)
+        row = ((row + met) | (row - met)) & whole
+    return len(a) - row.bit_count()
+
+
+def longest_run(one: str, other: str) -> int:
+    """Number of words of the longest run that stands in both texts."""
+    a, b = words_of(one), words_of(other)
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _grams(a, middle) & _grams(b, middle) else (low, middle - 1)
+    return low
+
+
+def ngram_share(text: str, source: str, n: int) -> float:
+    """Share, in [0, 1], of the distinct n-grams of `text` that stand in `source`; 0 where it has none."""
+    ours = _grams(words_of(text), n)
+    return len(ours & _grams(words_of(source), n)) / len(ours) if ours else 0.0
+
+
+def without_repeats(texts: Sequence[str], known: Sequence[str], most: float) -> list[str]:
+    """The texts whose ROUGE-L with all of `known`, and with those kept before them, is below `most`, in order."""
+    kept: list[str] = []
+    for text in texts:
+        if all(rouge_l(text, other) < most for other in (*known, *kept)):
+            kept.append(text)
+    return kept
+
+
+def _grams(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
