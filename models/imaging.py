@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.errors import RowError
@@ -17,6 +19,20 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "PPM"
 QUALITY: Final = 95
 """Quality of a lossy picture written where the original's own tables cannot be taken over."""
 _HINT: Final = "give the whole bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file"
+
+
+def bytes_of(image: Mapping[str, Any]) -> bytes:
+    """The bytes of an image of `core.row.IMAGE`, read from its path where the row does not hold them.
+
+    Raises RowError when there is nothing to read.
+    """
+    if image.get("bytes") is not None:
+        return bytes(image["bytes"])
+    try:
+        return Path(image.get("path") or "").read_bytes()
+    except OSError as error:
+        cause = f"the picture {image.get('path')} cannot be read"
+        raise RowError(cause, hint="keep its bytes in the row, or correct its path") from error
 
 
 def decoded(image: bytes, position: int = 0) -> Image:
