@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.final_answer import final_answer, plain
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, answers_in, columns_of, laid_out, sides
 from .drawing import UNSURE, drawn
-from .final_answer import final_answer, plain
 from .judging import texts_of
 
 

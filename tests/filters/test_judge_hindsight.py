@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from rather.core.errors import CallError, CallRefused
+from rather.core.final_answer import final_answer
 from rather.core.paid import Reply
-from rather.filters.final_answer import final_answer
 from rather.filters.judge_h2 import JudgeH2
 from rather.filters.judge_hindsight import JudgeHindsight
 from rather.filters.score_consistency import PIK, SelfConsistency

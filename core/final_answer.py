@@ -18,15 +18,23 @@ def final_answer(text: str) -> str:
 
     Case, white space, edges and the commas of numbers do not count; 3.0 is 3. Empty for an empty text.
     """
-    for pattern in (_BOXED, _TOLD):
-        found = pattern.findall(text)
-        if found and plain(found[-1]):
-            return plain(found[-1])
+    marked = marked_answer(text)
+    if marked is not None:
+        return plain(marked)
     numbers = _NUMBER.findall(text)
     if numbers:
         return plain(numbers[-1])
     lines = [line for line in text.splitlines() if line.strip()]
     return plain(lines[-1]) if lines else ""
+
+
+def marked_answer(text: str) -> str | None:
+    """The last `\\boxed{}`, else what follows the last `####` or `the answer is`, as written; None without any."""
+    for pattern in (_BOXED, _TOLD):
+        found = pattern.findall(text)
+        if found and plain(found[-1]):
+            return str(found[-1])
+    return None
 
 
 def plain(text: str) -> str:
