@@ -54,6 +54,15 @@ def decoded(image: bytes, position: int = 0) -> Image:
         raise RowError(cause, place=f"input {position}", hint=_HINT) from error
 
 
+def readable(image: bytes) -> bool:
+    """True when `decoded` gives a picture."""
+    try:
+        decoded(image)
+    except RowError:
+        return False
+    return True
+
+
 def encoded(image: Image, like: bytes) -> bytes:
     """`image` in the format of the picture `like`, so that compression does not tell them apart.
 
