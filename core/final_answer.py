@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_BOXED: Final = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
+_NESTED: Final = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*"
+_BOXED: Final = re.compile(rf"\\boxed\{{({_NESTED})\}}")
 _TOLD: Final = re.compile(
     r"(?:####|(?i:\b(?:final answer|the answer|answer)\b)\s*(?:is|=|:)+)[\s*$:]*(.+?)(?:\.\s|[\s.*$]*$)", re.MULTILINE
 )

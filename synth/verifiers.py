@@ -1,0 +1,40 @@
+"""Verifiers as an option of stages: `verifier: number`, or with options `verifier: {by: number, tolerance: 0.01}`.
+
+A verifier says right, wrong, or unreadable where the answer names no result that could be compared.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ..core.stage import Dropped, Row
+from .verifiers_code import UnitTests
+from .verifiers_text import Formula, Json, Number, Pattern, Text
+from .verifying import Verifier
+
+
+def _named(value: Any) -> Any:
+    return {"by": value} if isinstance(value, str) else value
+
+
+AnyVerifier = Annotated[
+    Number | Formula | Text | Pattern | Json | UnitTests, Field(discriminator="by"), BeforeValidator(_named)
+]
+"""An option that names a verifier: `number`, `formula`, `text`, `pattern`, `json` or `tests`."""
+
+
+def reference_columns(verifier: Verifier | None, column: str) -> tuple[str, ...]:
+    """The column of references as a stage reads it: optional where the verifier can do without."""
+    return () if verifier is None else (column if verifier.needs_reference else f"{column}?",)
+
+
+def reference_of(row: Row, column: str, verifier: Verifier) -> Any:
+    """The row's reference. Raises Dropped where one is needed and there is none."""
+    reference = row.get(column)
+    if isinstance(reference, dict) and "text" in reference:
+        reference = reference["text"]
+    if verifier.needs_reference and (reference is None or not str(reference).strip()):
+        raise Dropped("no reference")
+    return reference
