@@ -12,10 +12,10 @@ from ..models.comparing import choice_reader
 from ..models.pictures import Part
 from ..models.readers import read_json
 from ..models.verdict import Outcome, Verdict
+from .listing import listed
 from .making import Writer
 
-_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
-ITEMS: Final = {"type": "object", "properties": {"items": _TEXTS}, "required": ["items"]}
+ITEMS: Final = listed(least=0)
 DIFFER: Final = "facts and questions differ"
 """There is not one question a fact: which belongs to which cannot be told."""
 WORDS_READ: Final = 300

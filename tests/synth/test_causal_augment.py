@@ -1,0 +1,146 @@
+"""Causal augmentation on recorded replies: upgraded, degraded, and every reason why an edit is not kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rather.core.errors import CallError
+from rather.core.paid import Reply
+from rather.core.stage import Drop
+from rather.synth.causal_augment import CausalAugment
+
+from .scripted import ran, real_pairs, row_of
+
+GOOD, BAD = "Water boils at 100 degrees Celsius at sea level.", "Water boils at about ninety degrees, I think."
+FACT = {"name": "correctness", "meaning": "The temperature it gives is right."}
+SAFE = {"name": "conditions", "meaning": "It says at which pressure."}
+WORSE, BETTER = "Water boils at 90 degrees Celsius at sea level.", "Water boils at one hundred degrees, I think."
+ROW = row_of("At what temperature does water boil?", chosen=GOOD, rejected=BAD, prompt_hash=5)
+LISTS = [
+    ("List the attributes", json.dumps({"items": [FACT, SAFE]})),
+    ("# Attributes", json.dumps({"items": [FACT]})),
+]
+SOUND: list[tuple[Any, Any]] = [
+    *LISTS,
+    (["weak or strong", GOOD], "strong"),
+    (["weak or strong", BAD], "weak"),
+    ("Attribute to make worse", WORSE),
+    ("Attribute to make better", BETTER),
+    ("Was the order carried out", "yes"),
+]
+
+
+def test_both_answers_in_full() -> None:
+    found, model = ran(CausalAugment(), ROW, SOUND)
+    shared = {"origin_hash": 5, "augment_faults": []}
+    origin = {"stage": "synth.causal_augment", "model": "scripted", "seed": 7}
+    blank = {"attribute": None, "direction": None, "base_side": None, "length_log_ratio": None}
+
+    def made(text: str, method: str, base: str, ratio: float) -> dict[str, Any]:
+        params = json.dumps(
+            {"attribute": FACT, "base": base, "log_ratio": ratio}, sort_keys=True, separators=(",", ":")
+        )
+        return {
+            "text": text, "turns": None, "image": None, "model": "scripted",
+            "made_by": {**origin, "method": method, "params": params},
+        }  # fmt: skip
+
+    assert found == [
+        {"augmentation": "original", "verdict": "prefer", **blank, **shared},
+        {
+            "chosen": {"text": GOOD}, "rejected": made(WORSE, "degrade", "chosen", 0.0), "verdict": "prefer",
+            "augmentation": "causal", "attribute": "correctness", "direction": "degrade", "base_side": "chosen",
+            "length_log_ratio": 0.0, **shared,
+        },
+        {
+            "chosen": made(BETTER, "upgrade", "rejected", 0.0), "rejected": {"text": BAD}, "verdict": "prefer",
+            "augmentation": "causal", "attribute": "correctness", "direction": "upgrade", "base_side": "rejected",
+            "length_log_ratio": 0.0, **shared,
+        },
+    ]  # fmt: skip
+    assert len(model.asked) == 8 == CausalAugment().calls_a_row()
+    assert all(GOOD not in text and BAD not in text for text in model.asked[:2]), "attributes come from the prompt"
+    verify = [text for text in model.asked if "Was the order" in text]
+    assert any(f"# Before\n{GOOD}\n\n# After\n{WORSE}" in text and "Make it worse" in text for text in verify)
+    assert any("Make it better in this attribute and in no other: correctness" in text for text in verify)
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ((["weak or strong", GOOD], "neither here nor there"), "standing: unparsable"),
+        (("Attribute to make worse", "I'm sorry, I can't help with that."), "degrade: refused"),
+        (("Attribute to make worse", Reply("Water", "length")), "degrade: truncated"),
+        (("Attribute to make worse", GOOD + " "), "nothing rewritten"),
+        (("Attribute to make worse", WORSE * 3), "length ratio out of bounds"),
+        ((["Was the order", "Make it worse"], "no"), "edit not verified"),
+        ((["Was the order", "Make it worse"], "perhaps"), "verify: unparsable"),
+    ],
+)
+def test_an_edit_that_is_not_kept_says_why(entry: Any, fault: str) -> None:
+    found, _ = ran(CausalAugment(), ROW, [entry, *SOUND])
+    assert [row["augmentation"] for row in found] == ["original", "causal"]
+    assert all(row["augment_faults"] == [fault] for row in found)
+    alone, _ = ran(CausalAugment(original=False, sides=("chosen",)), ROW, [entry, *SOUND])
+    assert alone == Drop(fault)
+
+
+def test_pitfall_rewrites_drift_in_length() -> None:
+    """9 words made of 9: ln 1; a bound of 1.2 lets 10 of 9 pass (ln 1.11) and not 12 of 9 (ln 1.33)."""
+    for more, passes in (("Surely, ", True), ("Well, I am sure: ", False)):
+        script = [("Attribute to make worse", more + WORSE), *SOUND]
+        found, _ = ran(CausalAugment(sides=("chosen",), length_ratio=1.2), ROW, script)
+        assert [row["augmentation"] for row in found][1:] == (["causal"] if passes else [])
+        if passes:
+            assert found[1]["length_log_ratio"] == pytest.approx(math.log(10 / 9))
+
+
+def test_a_list_of_attributes_that_cannot_be_read_drops_the_row() -> None:
+    assert ran(CausalAugment(), ROW, [("List the attributes", "correctness")])[0].reason == "attributes: unparsable"
+    lists = [LISTS[0], ("# Attributes", "none")]
+    assert ran(CausalAugment(), ROW, lists)[0].reason == "refine: unparsable"
+    with pytest.raises(CallError, match="down"):
+        ran(CausalAugment(), ROW, [("List the attributes", CallError("down"))])
+
+
+def test_more_attributes_without_revision() -> None:
+    stage = CausalAugment(refine=False, each=2, sides=("chosen",))
+    found, model = ran(stage, ROW, [LISTS[0], *SOUND[2:]])
+    assert sorted(row["attribute"] for row in found[1:]) == ["conditions", "correctness"]
+    assert len(model.asked) == 7 == stage.calls_a_row()
+    few, _ = ran(CausalAugment(refine=False, each=9, attributes=1, sides=("chosen",)), ROW, [LISTS[0], *SOUND[2:]])
+    assert [row["attribute"] for row in few] == [None, "correctness"]
+
+
+def test_a_tie_stays_a_tie_and_what_is_made_of_it_is_none() -> None:
+    found, _ = ran(CausalAugment(), {**ROW, "verdict": "tie"}, SOUND)
+    assert [row["verdict"] for row in found] == ["tie", "prefer", "prefer"]
+
+
+def test_an_absent_answer_is_not_rewritten() -> None:
+    found, _ = ran(CausalAugment(original=False, sides=("rejected",)), {**ROW, "rejected": None}, LISTS)
+    assert found == Drop("no answer to rewrite")
+
+
+def test_three_real_pairs(data: Path) -> None:
+    for row in real_pairs(data, "truthfulqa.jsonl"):
+        row = row | {"prompt_hash": 1}
+        good, bad = row["chosen"]["text"], row["rejected"]["text"]
+        script = [
+            ("List the attributes", json.dumps({"items": [FACT]})),
+            ("# Attributes", json.dumps({"items": [FACT]})),
+            (["weak or strong", f"# Reply\n{good}\n"], "strong"),
+            (["weak or strong", f"# Reply\n{bad}\n"], "weak"),
+            (["make worse", f"# Reply\n{good}\n"], f"{bad} indeed"),
+            (["make better", f"# Reply\n{bad}\n"], f"{good} indeed"),
+            ("Was the order carried out", "Yes."),
+        ]
+        found, _ = ran(CausalAugment(length_ratio=4), row, script)
+        assert [(r["chosen"]["text"], r["rejected"]["text"]) for r in found[1:]] == [
+            (good, f"{bad} indeed"),
+            (f"{good} indeed", bad),
+        ]
