@@ -84,14 +84,15 @@ async def aimed(
     """Make an answer again, harder or easier to tell, until its margin falls in the band.
 
     `make` is handed the strength and the number of the try. Raises Dropped("margin out of reach")
-    with the last margin after `tries` answers.
+    with the last margin and strength after `tries` answers.
     """
-    margin = 0.0
+    margin, tried = 0.0, strength
     for number in range(tries):
+        tried = strength
         text = await make(strength, number)
         margin = await margin_of(text)
         if band[0] <= margin <= band[1]:
             return Aimed(text, strength, margin, number + 1)
         step = 1 if margin < band[0] else -1
         strength = STRENGTHS[min(max(STRENGTHS.index(strength) + step, 0), len(STRENGTHS) - 1)]
-    raise Dropped("margin out of reach", {"margin": margin, "strength": strength})
+    raise Dropped("margin out of reach", {"margin": margin, "strength": tried})

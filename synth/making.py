@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from ..core.errors import CallError
 from ..core.journal import canonical
-from ..core.paid import PaidModel
+from ..core.paid import PaidModel, Reply
 from ..core.stage import Context, Dropped, Row
 from ..models.asking import Templates, request
 from ..models.pictures import Part, picture_part
@@ -70,6 +70,32 @@ class Writer:
         return verdict.value
 
 
+async def answered(
+    model: PaidModel,
+    messages: Sequence[Mapping[str, Any]],
+    read: Reader = read_text,
+    *,
+    temperature: float,
+    max_tokens: int,
+    top_p: float | None = None,
+    seed: int | None = None,
+) -> Verdict:
+    """What came of a prompt's own messages, without a template. Raises CallError when the call failed."""
+    asked: dict[str, Any] = {"messages": list(messages), "temperature": temperature, "max_tokens": max_tokens}
+    asked |= {name: value for name, value in (("top_p", top_p), ("seed", seed)) if value is not None}
+    verdict = await ask_verdict(model, asked, read)
+    if verdict.outcome is Outcome.FAILED:
+        raise CallError(verdict.why or "the call failed")
+    return verdict
+
+
+def read_answer(reply: Reply) -> Verdict:
+    """The reply as an answer; a refusal is one too, where it says something."""
+    verdict = read_text(reply)
+    said = reply.text.strip()
+    return Verdict(Outcome.OK, said) if verdict.outcome is Outcome.REFUSED and said else verdict
+
+
 def made_by(stage: str, method: str, params: Mapping[str, Any], model: str | None, seed: int | None) -> Row:
     """A `core.row.MADE_BY` value; `params` become canonical JSON."""
     return {"stage": stage, "method": method, "params": canonical(params), "model": model, "seed": seed}
@@ -87,6 +113,18 @@ def prompt_of(row: Row) -> str:
     if not text.strip():
         raise Dropped("no prompt")
     return text
+
+
+def messages_of(row: Row, system: str = "") -> list[dict[str, Any]]:
+    """The prompt as a request's messages, `system` first, pictures in the last. Raises Dropped without a prompt."""
+    prompt_of(row)
+    messages: list[dict[str, Any]] = [{"role": m["role"], "content": m["content"] or ""} for m in row["prompt"]]
+    if pictures := pictures_of(row):
+        last = messages[-1]
+        messages[-1] = last | {"content": [*pictures, {"type": "text", "text": last["content"]}]}
+    if system and messages[0]["role"] == "system":
+        return [messages[0] | {"content": f"{system}\n\n{messages[0]['content']}"}, *messages[1:]]
+    return [{"role": "system", "content": system}, *messages] if system else messages
 
 
 def answer_of(row: Row, side: str = "chosen") -> str:
