@@ -188,6 +188,9 @@ class Models(Mapping[str, Any]):
             if hasattr(loaded, "keep_in"):
                 loaded.keep_in(session.options.journal_path.parent / "batches")
             return PaidModel(loaded, spec.identity(), session.journal, session.meter, session.run_name, session.loop)
+        vectors = session.options.journal_path.parent / "vectors"
         if getattr(loaded, "persist", False):
-            return KeptEncoder(loaded, spec.identity(), session.options.journal_path.parent / "vectors")
+            return KeptEncoder(loaded, spec.identity(), vectors)
+        if hasattr(loaded, "over"):  # a reward on the vectors of an encoder, which are kept in its stead
+            return loaded.over(KeptEncoder(loaded.encoder, loaded.encoder_identity, vectors))
         return loaded

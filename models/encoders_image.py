@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import ClassVar, Final, final
 
 import numpy as np
 
-from ..core.errors import RowError
 from ..core.registry import ModelSpec, model
+from .imaging import decoded
 from .running import each_once, session, spread, unit_rows
 
 FOLDER: Final = Path(__file__).parent / "efficientnet_lite0_int8"
@@ -86,14 +85,9 @@ def pixels_of(image: bytes, position: int) -> np.ndarray:
 
     Raises RowError naming `position` for bytes that are not an image.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    try:
-        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(image))).convert("RGB")
-    except Exception as error:  # decoders raise what they like: SyntaxError, struct.error, …
-        cause = f"{len(image)} bytes are not an image that can be read ({error})"
-        hint = "give whole JPEG, PNG or WebP bytes"
-        raise RowError(cause, place=f"input {position}", hint=hint) from error
+    upright = decoded(image, position)
     width, height = upright.size
     side = max(int(min(width, height) * CROP), 1)
     left, top = (width - side) // 2, (height - side) // 2

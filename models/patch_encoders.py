@@ -1,0 +1,174 @@
+"""Image encoders with patches: DINO and the vision tower of CLIP, and the style head over such a tower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+
+from ..core.errors import InputError
+from ..core.registry import ModelSpec, model
+from .image_passes import DType, ImagePasses, preparation, pretrained
+from .running import each_once, unit_rows
+from .text_passes import encoded_images
+from .weights import files_of
+
+
+@final
+class VisionTower:
+    """Images to the class token's vector and to one a patch; obeys `models.vision.PatchEncoder`."""
+
+    persist: ClassVar[bool] = True
+
+    def __init__(self, name: str, passes: ImagePasses, dim: int, before: int, projected: bool) -> None:
+        self.name, self.dim = name, dim
+        self._passes, self._before, self._projected = passes, before, projected
+
+    def encode(self, images: Sequence[bytes]) -> np.ndarray:
+        """Unit vectors float32 [n, dim] of encoded images. Raises RowError naming a bad one."""
+        return encoded_images(images, self.dim, self._passes, self._whole)
+
+    def patches(self, images: Sequence[bytes]) -> list[np.ndarray]:
+        """Unit vectors float32 [p, d] an image, row by row from the top left. Raises RowError naming a bad one."""
+        distinct, index = each_once(images, bytes)
+        found = [unit_rows(one) for group in self._passes.images(distinct, self._parts) for one in group]
+        return [found[k] for k in index]
+
+    def _whole(self, pixels: Any) -> Any:
+        states = self._passes.network(pixel_values=pixels)
+        return states.image_embeds if self._projected else states.last_hidden_state[:, 0]
+
+    def _parts(self, pixels: Any) -> Any:
+        return self._passes.network(pixel_values=pixels).last_hidden_state[:, self._before :]
+
+
+@final
+class StyleTower:
+    """Images to style vectors: the pooled features of a vision tower times a learned matrix."""
+
+    persist: ClassVar[bool] = True
+
+    def __init__(self, name: str, passes: ImagePasses, head: Any) -> None:
+        self.name, self._passes, self._head = name, passes, head
+        self.dim = int(head.shape[1])
+
+    def encode(self, images: Sequence[bytes]) -> np.ndarray:
+        """Unit vectors float32 [n, dim] of encoded images. Raises RowError naming a bad one."""
+        return encoded_images(images, self.dim, self._passes, self._styled)
+
+    def _styled(self, pixels: Any) -> Any:
+        return self._passes.network(pixel_values=pixels).pooler_output @ self._head
+
+
+@final
+@model("dino")
+class DinoSpec(ModelSpec):
+    """DINO, DINOv2 or DINOv3: what is seen, by its class token and its patches."""
+
+    kind: ClassVar[str] = "patch_encoder"
+    extra: ClassVar[str] = "images"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers", "torchvision")
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})
+
+    name: Annotated[str, Field(min_length=1)] = "facebook/dinov2-base"
+    """A folder, or a name on the Hub; weights in safetensors. Published DINO scores use facebook/dino-vits16."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: DType = "auto"
+    """Of the weights; auto = as stored, on a CPU float32."""
+    group: Annotated[int | None, Field(ge=1)] = None
+    """Images that run together; null = 8 on a CPU, 64 on an accelerator. Every group has this size."""
+
+    def identity(self) -> dict[str, Any]:
+        return ModelSpec.identity(self) | files_of(self.name)
+
+    def load(self) -> VisionTower:
+        """The encoder with its weights read; InputError when there are none."""
+        import transformers
+
+        network = pretrained(transformers.AutoModel, self.name, self.device, self.dtype)
+        if not hasattr(network.config, "patch_size"):
+            cause = f"{self.name} is a {type(network).__name__}, which has no patches"
+            raise InputError(cause, hint="it takes DINO, DINOv2, DINOv3 and other plain vision transformers")
+        before = 1 + int(getattr(network.config, "num_register_tokens", 0) or 0)
+        passes = ImagePasses(network, preparation(self.name), self.group)
+        return VisionTower(self.name, passes, int(network.config.hidden_size), before, False)
+
+
+@final
+@model("clip_vision")
+class ClipVisionSpec(ModelSpec):
+    """The vision tower of a CLIP from transformers: its image vector, and its patches before projection."""
+
+    kind: ClassVar[str] = "patch_encoder"
+    extra: ClassVar[str] = "images"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers", "torchvision")
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})
+
+    name: Annotated[str, Field(min_length=1)] = "openai/clip-vit-base-patch32"
+    """A folder, or a name on the Hub; weights in safetensors."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: DType = "auto"
+    """Of the weights; auto = as stored, on a CPU float32."""
+    group: Annotated[int | None, Field(ge=1)] = None
+    """Images that run together; null = 8 on a CPU, 64 on an accelerator. Every group has this size."""
+
+    def identity(self) -> dict[str, Any]:
+        return ModelSpec.identity(self) | files_of(self.name)
+
+    def load(self) -> VisionTower:
+        """The encoder with its weights read; InputError when there are none."""
+        import transformers
+
+        network = pretrained(transformers.CLIPVisionModelWithProjection, self.name, self.device, self.dtype)
+        passes = ImagePasses(network, preparation(self.name), self.group)
+        return VisionTower(self.name, passes, int(network.config.projection_dim), 1, True)
+
+
+@final
+@model("csd")
+class CsdSpec(ModelSpec):
+    """Contrastive style descriptors: a CLIP vision tower fine-tuned for style, and its style head."""
+
+    kind: ClassVar[str] = "style_encoder"
+    extra: ClassVar[str] = "images"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers", "torchvision")
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})
+
+    name: Annotated[str, Field(min_length=1)]
+    """The vision tower: a folder or a name on the Hub that CLIPVisionModel of transformers reads."""
+    head: Annotated[str, Field(min_length=1)]
+    """A safetensors file with the style head."""
+    tensor: str = "last_layer_style"
+    """The head's name in that file: [features, dim]."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: DType = "auto"
+    """Of the weights; auto = as stored, on a CPU float32."""
+    group: Annotated[int | None, Field(ge=1)] = None
+    """Images that run together; null = 8 on a CPU, 64 on an accelerator. Every group has this size."""
+
+    def identity(self) -> dict[str, Any]:
+        return ModelSpec.identity(self) | files_of(self.name) | {"head_file": files_of(self.head)}
+
+    def load(self) -> StyleTower:
+        """The encoder with its weights and head read; InputError when they are missing or do not fit."""
+        import torch
+        import transformers
+        from safetensors.numpy import load_file
+
+        network = pretrained(transformers.CLIPVisionModel, self.name, self.device, self.dtype)
+        if not Path(self.head).is_file():
+            raise InputError(f"there is no file {self.head}", hint="name the safetensors file of the style head")
+        stored = load_file(self.head)
+        width = int(network.config.hidden_size)
+        if self.tensor not in stored or stored[self.tensor].shape[0] != width or stored[self.tensor].ndim != 2:
+            told = ", ".join(f"{name} {list(value.shape)}" for name, value in sorted(stored.items()))
+            cause = f"{self.head} holds no {self.tensor} [{width}, dim]"
+            raise InputError(cause, hint=f"it holds {told or 'nothing'}")
+        passes = ImagePasses(network, preparation(self.name), self.group)
+        return StyleTower(self.name, passes, torch.tensor(stored[self.tensor]).to(passes.device, passes.dtype))
