@@ -1,0 +1,132 @@
+"""A diffusion pipeline read from safetensors, with its adapters, on its device."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..core.errors import InputError, did_you_mean
+from ..core.hashing import digest
+
+if TYPE_CHECKING:
+    from .painter_diffusers import DiffusersSpec
+
+_SAMPLED: Final = 1 << 16
+_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".ckpt")
+
+
+def fingerprint(path: str) -> str:
+    """Changes when local weights do: names and sizes, small files whole, ends of large ones; "" for a hub id."""
+    place = Path(path)
+    files = [place] if place.is_file() else sorted(f for f in place.rglob("*") if f.is_file())
+    return digest(*(part for file in files for part in _parts(file, place))) if files else ""
+
+
+def opened(spec: DiffusersSpec) -> Any:
+    """The pipeline with its adapters on its device. Raises InputError when it does not load."""
+    import torch
+    from diffusers import DiffusionPipeline
+    from diffusers.utils.logging import disable_progress_bar
+    from transformers.utils.logging import disable_progress_bar as disable_bar_of_weights
+
+    disable_progress_bar()
+    disable_bar_of_weights()
+    device = _device(spec.device)
+    if spec.offload != "none" and device == "cpu":
+        raise InputError("offload moves weights off a GPU, and the device is the CPU", hint="set offload: none")
+    kind = spec.dtype if spec.dtype != "auto" else _dtype(device)
+    try:
+        pipe = DiffusionPipeline.from_pretrained(
+            spec.path, dtype=getattr(torch, kind), use_safetensors=True, variant=spec.variant
+        )
+        _schedule(pipe, spec.scheduler)
+        _adapt(pipe, spec)
+    except (OSError, ValueError, ImportError) as error:
+        cause = f"the pipeline {spec.path} does not load: {error}".splitlines()[0]
+        hint = "name a folder with model_index.json and safetensors weights, or such a repository on the Hub"
+        raise InputError(cause, hint=hint) from error
+    pipe.set_progress_bar_config(disable=True)
+    if spec.vae_slicing:
+        pipe.vae.enable_slicing()
+    if spec.vae_tiling:
+        pipe.vae.enable_tiling()
+    return _placed(pipe, device, spec.offload)
+
+
+def _parts(file: Path, root: Path) -> tuple[str, bytes]:
+    size = file.stat().st_size
+    name = f"{file.relative_to(root)}\0{size}"
+    with file.open("rb") as stream:
+        if size <= 2 * _SAMPLED or file.suffix not in _WEIGHTS:
+            return name, stream.read()
+        head = stream.read(_SAMPLED)
+        stream.seek(-_SAMPLED, os.SEEK_END)
+        return name, head + stream.read()
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _dtype(device: str) -> str:
+    import torch
+
+    if device == "cpu":
+        return "float32"
+    return "bfloat16" if device.startswith("cuda") and torch.cuda.is_bf16_supported() else "float16"
+
+
+def _schedule(pipe: Any, name: str | None) -> None:
+    import diffusers
+
+    if name is None:
+        return
+    known = [found for found in dir(diffusers) if found.endswith("Scheduler")]
+    if name not in known:
+        raise InputError(f"diffusers has no scheduler {name}", hint=did_you_mean(name, known))
+    pipe.scheduler = getattr(diffusers, name).from_config(pipe.scheduler.config)
+
+
+def _adapt(pipe: Any, spec: DiffusersSpec) -> None:
+    """Put LoRAs and the IP-Adapter on."""
+    names = [f"lora{i}" for i in range(len(spec.loras))]
+    for name, lora in zip(names, spec.loras, strict=True):
+        pipe.load_lora_weights(lora, adapter_name=name, use_safetensors=True)
+    if names:
+        scales = list(spec.lora_scales) or [1.0] * len(names)
+        if len(scales) != len(names):
+            raise InputError(f"{len(scales)} lora_scales for {len(names)} loras", hint="give one a LoRA, or none")
+        pipe.set_adapters(names, scales)
+    if spec.ip_adapter:
+        folder, _, file = spec.ip_adapter.rpartition("/")
+        if not file.endswith(".safetensors"):
+            raise InputError(f"the adapter {spec.ip_adapter} is no safetensors file", hint="FOLDER/NAME.safetensors")
+        repository, subfolder = (str(Path(folder).parent), Path(folder).name) if Path(folder).is_dir() else _hub(folder)
+        takes = inspect.signature(pipe.load_ip_adapter).parameters
+        where = next(n for n in ("image_encoder_pretrained_model_name_or_path", "image_encoder_folder") if n in takes)
+        encoder = {where: spec.ip_encoder} if spec.ip_encoder else {}
+        pipe.load_ip_adapter(repository, subfolder=subfolder, weight_name=file, **encoder)
+
+
+def _hub(folder: str) -> tuple[str, str]:
+    """Owner/name and the folder within it."""
+    owner, name, *rest = folder.split("/")
+    return f"{owner}/{name}", "/".join(rest)
+
+
+def _placed(pipe: Any, device: str, offload: str) -> Any:
+    if offload == "model":
+        pipe.enable_model_cpu_offload(device=device)
+    elif offload == "sequential":
+        pipe.enable_sequential_cpu_offload(device=device)
+    else:
+        pipe.to(device)
+    return pipe

@@ -1,0 +1,159 @@
+"""Requests carried out on a diffusion pipeline."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, final
+
+from ..core.errors import CallRefused
+from ..core.paid import Reply, Request
+from .imaging import decoded, encoded
+from .painter import painted, picture_in, unpainted
+from .painter_guidance import mixed_guidance, nag_attention
+
+if TYPE_CHECKING:
+    from .painter_diffusers import DiffusersSpec
+
+
+@final
+class Canvas:
+    """One pipeline and its views (from text, from a picture), which share all weights."""
+
+    def __init__(self, spec: DiffusersSpec, pipe: Any) -> None:
+        self.spec, self.pipe = spec, pipe
+        self._takes = _parameters(pipe)
+        self._from_picture: Any = None
+
+    def refuse(self, request: Request) -> None:
+        """Raise CallRefused for what would silently be without effect."""
+        if "reference" in request and not (self.spec.ip_adapter or self._edits()):
+            cause = f"{type(self.pipe).__name__} takes no reference picture"
+            hint = "give the painter an ip_adapter, or paint from the picture: use_image: start"
+            raise CallRefused(cause, hint=hint)
+        if "negative_prompt" in request and "negative_prompt" not in self._takes:
+            raise CallRefused(f"{type(self.pipe).__name__} takes no negative prompt", hint="leave it out")
+        if self._edits() and ("strength" in request or {"image", "reference"} <= set(request)):
+            raise CallRefused(
+                f"{type(self.pipe).__name__} takes one picture and no strength", hint="leave the rest out"
+            )
+        if "nag" in request and self.spec.mix:
+            raise CallRefused("nag and mix are two ways to guide", hint="leave one of them out")
+        if "negative_prompt" in request and "true_cfg_scale" in self._takes and (self.spec.true_guidance or 1) <= 1:
+            cause = f"a negative prompt has no effect on {type(self.pipe).__name__} without true_guidance"
+            raise CallRefused(cause, hint="set the painter's true_guidance above 1")
+
+    def paint(self, requests: Sequence[Request]) -> list[Reply]:
+        """One picture a request, in one pass of the pipeline; those of several differ in prompts and seed only."""
+        import torch
+
+        request = requests[0]
+        start, reference = picture_in(request, "image"), picture_in(request, "reference")
+        pipe = self.pipe if start is None else self._painter_over()
+        settings = self._settings(request, pipe)
+        takes = _parameters(pipe)
+        given: dict[str, Any] = {name: value for name, value in settings.items() if name in takes}
+        given["prompt"] = [one["prompt"] for one in requests]
+        given["generator"] = [torch.Generator("cpu").manual_seed(int(one["seed"])) for one in requests]
+        if "negative_prompt" in request:
+            given["negative_prompt"] = [one["negative_prompt"] for one in requests]
+        if start is not None:
+            given["image"] = _sized(decoded(start), settings)
+        given |= self._referring(reference)
+        with torch.inference_mode(), self._guided(request, pipe, settings):
+            out = pipe(**given)
+        flags = getattr(out, "nsfw_content_detected", None) or [False] * len(requests)
+        told = self._told(request, pipe, settings)
+        return [_reply(picture, bool(flag), told) for picture, flag in zip(out.images, flags, strict=True)]
+
+    def _edits(self) -> bool:
+        return "image" in self._takes and "strength" not in self._takes
+
+    def _painter_over(self) -> Any:
+        if self._from_picture is None:
+            from diffusers import AutoPipelineForImage2Image
+
+            try:
+                self._from_picture = AutoPipelineForImage2Image.from_pipe(self.pipe)
+            except ValueError as error:
+                cause = f"{type(self.pipe).__name__} cannot begin from a picture"
+                raise CallRefused(cause, hint="paint from text, or with a reference") from error
+            self._from_picture.set_progress_bar_config(disable=True)
+        return self._from_picture
+
+    def _settings(self, request: Request, pipe: Any) -> dict[str, Any]:
+        """Settings in the pipeline's own names: the request's, else the painter's; what neither says is left out."""
+        spec = self.spec
+        wanted = {
+            "num_inference_steps": request.get("steps") or spec.steps,
+            "guidance_scale": spec.guidance if request.get("guidance") is None else request["guidance"],
+            "true_cfg_scale": spec.true_guidance,
+            "width": request.get("width") or spec.width,
+            "height": request.get("height") or spec.height,
+            "strength": request.get("strength"),
+        }
+        takes = _parameters(pipe)
+        if wanted["width"] and wanted["height"]:  # pipelines that edit read width and height as proportions only
+            wanted["max_area"] = wanted["width"] * wanted["height"]
+        sizes = ("width", "height")
+        return {name: value for name, value in wanted.items() if value is not None and name in (*takes, *sizes)}
+
+    def _referring(self, reference: bytes | None) -> dict[str, Any]:
+        if self.spec.ip_adapter is None:
+            return {} if reference is None else {"image": decoded(reference)}
+        # Without a reference the adapter still wants a picture; at weight 0 it adds nothing.
+        self.pipe.set_ip_adapter_scale(self.spec.ip_scale if reference is not None else 0.0)
+        return {"ip_adapter_image": _blank() if reference is None else decoded(reference)}
+
+    def _guided(self, request: Request, pipe: Any, settings: Mapping[str, Any]) -> AbstractContextManager[None]:
+        guidance = float(settings.get("guidance_scale", _default(pipe, "guidance_scale") or 1.0))
+        away = request.get("nag")
+        if away is not None:
+            return nag_attention(
+                pipe, away["negative_prompt"], away["scale"], away["tau"], away["alpha"], halved=guidance > 1
+            )
+        return mixed_guidance(pipe, *self.spec.mix, guidance) if self.spec.mix else nullcontext()
+
+    def _told(self, request: Request, pipe: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What was used, defaults of the pipeline included, for the record."""
+        names = {"num_inference_steps": "steps", "guidance_scale": "guidance", "true_cfg_scale": "true_guidance"}
+        known = {name: settings.get(name, _default(pipe, name)) for name in (*names, "strength")}
+        told = {names.get(name, name): value for name, value in known.items() if value is not None}
+        told |= {"pipeline": type(pipe).__name__, "scheduler": type(pipe.scheduler).__name__}
+        own = {"loras": list(self.spec.loras), "mix": self.spec.mix, "checkpoint_step": self.spec.checkpoint}
+        own["ip_scale"] = self.spec.ip_scale if "reference" in request and self.spec.ip_adapter else None
+        asked = {name: request[name] for name in ("negative_prompt", "nag") if name in request}
+        return told | {name: value for name, value in own.items() if value not in (None, [])} | asked
+
+
+def _reply(picture: Any, flagged: bool, told: Mapping[str, Any]) -> Reply:
+    settings = dict(told) | {"width": picture.width, "height": picture.height}
+    if flagged:
+        return unpainted("refusal", "withheld by the pipeline's safety checker", settings)
+    if all(low == high for low, high in picture.convert("RGB").getextrema()):
+        return unpainted("blank", "the picture has a single colour: numbers overflowed, or all was withheld", settings)
+    return painted(encoded(picture.convert("RGB"), b""), settings)
+
+
+def _parameters(pipe: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(type(pipe).__call__).parameters
+
+
+def _default(pipe: Any, name: str) -> Any:
+    found = _parameters(pipe).get(name)
+    return None if found is None or found.default is inspect.Parameter.empty else found.default
+
+
+def _sized(picture: Any, settings: Mapping[str, Any]) -> Any:
+    """A picture to begin from, cut to the wanted proportions and scaled to the wanted size."""
+    from PIL import ImageOps
+
+    size = settings.get("width", picture.width), settings.get("height", picture.height)
+    return picture if size == picture.size else ImageOps.fit(picture, size)
+
+
+def _blank() -> Any:
+    from PIL import Image
+
+    return Image.new("RGB", (64, 64), (127, 127, 127))

@@ -1,0 +1,191 @@
+"""Diffusion pipelines of a few thousand random weights, saved as diffusers saves them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SIZE = 32
+"""Side of the pictures they paint by default, in pixels."""
+
+
+def _alphabet() -> list[str]:
+    """The 256 symbols that stand for bytes in CLIP's vocabulary."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return [chr(byte) for byte in shown] + [chr(256 + k) for k in range(len(hidden))]
+
+
+def _clip_tokenizer(folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    letters = _alphabet()
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+
+
+def _t5_tokenizer() -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import T5TokenizerFast
+
+    raw = Tokenizer(models.Unigram())
+    raw.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=60, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>")
+    raw.train_from_iterator(["a photo of a red dog", "two small cats on a table", "the quick brown fox"], trainer)
+    return T5TokenizerFast(tokenizer_object=raw, extra_ids=0, model_max_length=16)
+
+
+def _clip_text(projected: bool = False) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=514, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=16, projection_dim=32, bos_token_id=512, eos_token_id=513,
+    )  # fmt: skip
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
+
+
+def _t5_text() -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    config = T5Config(vocab_size=60, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
+    return T5EncoderModel(config).eval()
+
+
+def _vae(channels: int = 4) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=[4, 8], norm_num_groups=2, in_channels=3, out_channels=3, latent_channels=channels,
+        down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2, sample_size=SIZE,
+        scaling_factor=1.5, shift_factor=0.06,
+    ).eval()  # fmt: skip
+
+
+def _unet(xl: bool = False) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    more: dict[str, Any] = {}
+    if xl:
+        more = {
+            "addition_embed_type": "text_time", "addition_time_embed_dim": 8, "use_linear_projection": True,
+            "projection_class_embeddings_input_dim": 6 * 8 + 32,
+        }  # fmt: skip
+    return UNet2DConditionModel(
+        block_out_channels=(4, 8), layers_per_block=1, sample_size=SIZE // 2, in_channels=4, out_channels=4,
+        cross_attention_dim=64 if xl else 32, attention_head_dim=2, norm_num_groups=2,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **more,
+    ).eval()  # fmt: skip
+
+
+def stable_diffusion(folder: Path, seed: int = 0) -> Path:
+    """Stable Diffusion 1."""
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    torch.manual_seed(seed)
+    StableDiffusionPipeline(
+        vae=_vae(), text_encoder=_clip_text(), tokenizer=_clip_tokenizer(folder / "words"), unet=_unet(),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def stable_diffusion_xl(folder: Path) -> Path:
+    """Stable Diffusion XL: two text encoders, sizes among the conditions."""
+    import torch
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    torch.manual_seed(0)
+    tokenizer = _clip_tokenizer(folder / "words")
+    StableDiffusionXLPipeline(
+        vae=_vae(), text_encoder=_clip_text(), text_encoder_2=_clip_text(projected=True), tokenizer=tokenizer,
+        tokenizer_2=tokenizer, unet=_unet(xl=True), scheduler=EulerDiscreteScheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def stable_diffusion_3(folder: Path) -> Path:
+    """Stable Diffusion 3: a transformer, flow matching, three text encoders."""
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    torch.manual_seed(0)
+    tokenizer = _clip_tokenizer(folder / "words")
+    transformer = SD3Transformer2DModel(
+        sample_size=SIZE // 2, patch_size=1, in_channels=4, num_layers=1, attention_head_dim=8, num_attention_heads=4,
+        caption_projection_dim=32, joint_attention_dim=32, pooled_projection_dim=64, out_channels=4,
+    ).eval()  # fmt: skip
+    StableDiffusion3Pipeline(
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(),
+        text_encoder=_clip_text(projected=True), tokenizer=tokenizer, text_encoder_2=_clip_text(projected=True),
+        tokenizer_2=tokenizer, text_encoder_3=_t5_text(), tokenizer_3=_t5_tokenizer(),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def flux(folder: Path, edits: bool = False) -> Path:
+    """Flux; `edits` = Kontext, which takes a reference picture."""
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxKontextPipeline, FluxPipeline, FluxTransformer2DModel
+
+    torch.manual_seed(0)
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=[4, 4, 8],
+    ).eval()  # fmt: skip
+    (FluxKontextPipeline if edits else FluxPipeline)(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(1), text_encoder=_clip_text(),
+        tokenizer=_clip_tokenizer(folder / "words"), text_encoder_2=_t5_text(), tokenizer_2=_t5_tokenizer(),
+        transformer=transformer,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def ip_adapter(folder: Path) -> str:
+    """An IP-Adapter for `stable_diffusion`, its image encoder beside it; the file's path."""
+    import torch
+    from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
+    from safetensors.torch import save_file
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(1)
+    config = CLIPVisionConfig(
+        hidden_size=16, projection_dim=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        image_size=224, patch_size=32,
+    )  # fmt: skip
+    place = folder / "adapter"
+    CLIPVisionModelWithProjection(config).save_pretrained(place / "image_encoder")
+    weights = {
+        "image_proj.proj.weight": torch.randn(4 * 32, 16), "image_proj.proj.bias": torch.zeros(4 * 32),
+        "image_proj.norm.weight": torch.ones(32), "image_proj.norm.bias": torch.zeros(32),
+    }  # fmt: skip
+    crossed = [name for name in _unet().attn_processors if ".attn2." in name]
+    widths = [_unet().get_submodule(name.removesuffix(".processor")).to_q.out_features for name in crossed]
+    for place_in_order, width in zip(range(1, 2 * len(crossed), 2), widths, strict=True):
+        processor = IPAdapterAttnProcessor2_0(width, 32, num_tokens=(4,))
+        for kind in ("k", "v"):
+            weights[f"ip_adapter.{place_in_order}.to_{kind}_ip.weight"] = getattr(processor, f"to_{kind}_ip")[0].weight
+    file = place / "tiny.safetensors"
+    save_file({name: tensor.detach().clone() for name, tensor in weights.items()}, file)
+    return str(file)
+
+
+def lora(folder: Path, seed: int = 2) -> str:
+    """LoRA weights for the cross-attention of `stable_diffusion`; the file's path."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    torch.manual_seed(seed)
+    unet = _unet()
+    unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_k", "to_v"]))
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
+    return str(folder / "pytorch_lora_weights.safetensors")
