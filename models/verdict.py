@@ -6,15 +6,18 @@ so that a generator may have its negative confirmed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, Final, Protocol, TypeVar, final
 
 from ..core.errors import CallError, CallRefused
 from ..core.paid import Reply, Request
 
 T = TypeVar("T")
+# How providers word a request declined for what it says; other refusals (too long, no such model) are failed calls.
+_POLICY: Final = re.compile(r"content[ _-]?(?:filter|policy|management)|moderation|safety|policy[ _]violation", re.I)
 
 
 @final
@@ -73,9 +76,8 @@ Reader = Callable[[Reply], Verdict]
 def ask_verdicts(model: Asker, requests: Sequence[Request], read: Reader, *, again: int = 1) -> list[Verdict]:
     """A verdict for each request; replies that do not parse are asked for anew, `again` times.
 
-    A refusal is final; a failed call is `failed` with its error as the reason.
+    A refusal, also by an endpoint's content policy, is final; a failed call is `failed` with its error as the reason.
     """
-
     return model.ask_each(requests, lambda reply: _verdict(reply, read), again=again, poor=_worth_another)
 
 
@@ -106,7 +108,7 @@ def _worth_another(verdict: Verdict) -> bool:
 
 
 def _verdict(reply: Reply | CallError, read: Reader) -> Verdict:
-    if isinstance(reply, CallRefused):
+    if isinstance(reply, CallRefused) and _POLICY.search(reply.cause):
         return Verdict(Outcome.REFUSED, why=reply.cause)
     if isinstance(reply, CallError):
         return Verdict(Outcome.FAILED, why=reply.cause)
