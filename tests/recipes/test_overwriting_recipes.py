@@ -1,0 +1,151 @@
+"""Recipes that overwrite and rewrite run end to end on a fake model, and cost what their headers say."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+from rather.cli import api
+from rather.core.view import RunView
+
+from ..runs import run_text
+
+Script = Sequence[tuple[str | Sequence[str], str | Sequence[str]]]
+THINGS = ("red tower", "old bridge", "stone mill", "lake house")
+PLACES, YEARS, HEIGHTS = ("Paris", "Rome", "Oslo"), ("1889", "1901", "1923"), ("330", "100", "75")
+
+
+def faked(name: str, rows: pa.Table, folder: Path, script: Script) -> RunView:
+    """Run a shipped recipe on these rows, every chat model replaced by a fake with recorded replies."""
+    folder.mkdir(exist_ok=True)
+    told = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in script)
+    (folder / "script.jsonl").write_text(told, encoding="utf-8")
+    pq.write_table(rows, folder / "rows.parquet")
+    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
+    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl")}
+    recipe["models"] = {nick: fake | {"name": nick} for nick in recipe["models"]}
+    [(source, options)] = recipe["stages"][0].items()
+    recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}
+    return run_text(yaml.safe_dump(recipe, sort_keys=False), folder / "run")
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    """The rows a recipe wrote, answers as their texts."""
+    rows: list[dict[str, Any]] = pq.read_table(folder / "run" / "data" / "data").to_pylist()
+    for row in rows:
+        for side in ("chosen", "rejected"):
+            if isinstance(row[side], list):
+                row[side] = row[side][-1]["content"]
+    return rows
+
+
+def calls(view: RunView) -> int:
+    """Paid calls of all stages; nothing failed."""
+    assert all(count.failed == 0 for count in view.funnel)
+    return sum(count.calls for count in view.funnel)
+
+
+def claims(thing: str, k: int) -> list[str]:
+    """Three claims of answer k about a thing: where it stands, of which year, how high it is."""
+    return [
+        f"The {thing} stands in {PLACES[k]}.",
+        f"The {thing} was built in {YEARS[k]}.",
+        f"The {thing} is {HEIGHTS[k]} metres high.",
+    ]
+
+
+def tower_script() -> Script:
+    """Three answers a thing; the first is true throughout, and open questions are answered as claimed."""
+    said: list[tuple[str | Sequence[str], str | Sequence[str]]] = []
+    for thing in THINGS:
+        for k in range(3):
+            facts = claims(thing, k)
+            numbered = "".join(f"{i}. {fact}\n" for i, fact in enumerate(facts, 1))
+            said.append((f"# Text\n{' '.join(facts)}\n\nList", json.dumps({"items": facts})))
+            for kind, begin in (("open questions", "What of"), ("only be answered", "Is it so")):
+                asked = json.dumps({"items": [f"{begin}: {fact}" for fact in facts]})
+                said.append(([kind, f"# Statements\n{numbered}"], asked))
+            said += [(["plain statement", f"What of: {fact}"], fact) for fact in facts]
+            said += [(f"Is it so: {fact}", "yes" if k == 0 else "no") for fact in facts]
+        said.append((["# Edits", thing], " ".join(claims(thing, 1))))
+        for kind, begin in (("same property", ""), ("ask for the same", "What of: ")):
+            for topic in zip(*(claims(thing, k) for k in range(3)), strict=True):
+                said += [([kind, f"1. {begin}{a}\n2. {begin}{b}"], "yes") for a in topic for b in topic if a != b]
+        answers = [" ".join(claims(thing, k)) for k in range(3)]
+        said.append(([f"Tell me of the {thing}."], [answers[k % 3] for k in range(10)]))
+    return [*said, ("same property", "no")]
+
+
+def png(k: int) -> bytes:
+    """A small picture of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), (40 * k, 90, 0)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["tpo", "tpo-vision"])
+def test_topics_are_overwritten(tmp_path: Path, name: str) -> None:
+    columns: dict[str, Any] = {"prompt": [f"Tell me of the {thing}." for thing in THINGS]}
+    if name == "tpo-vision":
+        columns["images"] = [[{"bytes": png(k), "path": None}] for k in range(len(THINGS))]
+    view = faked(name, pa.table(columns), tmp_path, tower_script())
+    rows = written(tmp_path)
+    assert [row["chosen"] for row in rows] == [" ".join(claims(thing, 0)) for thing in THINGS]
+    assert [row["rejected"] for row in rows] == [" ".join(claims(thing, 1)) for thing in THINGS]
+    assert {(row["overwrite_fallback"], row["overwrite_up"], row["overwrite_down"]) for row in rows} == {(None, 0, 3)}
+    told = len(THINGS) * (10 + 3 * 3 + 9 * 2 + 1)  # answers; lists, claims and one rewrite
+    alike = len(THINGS) * 9 * 2  # pairs of one topic, asked about twice
+    assert 0 <= calls(view) - told - alike <= len(THINGS) * 18, "other pairs that are alike are asked about once"
+
+
+NOUNS = ("whale", "violin", "treaty", "omelette", "glacier", "senate", "comet", "harbour", "poem", "virus", "lantern")
+
+
+def pairs(prompt: str = "Tell me about the {}.") -> pa.Table:
+    """A right and a wrong answer on each of eleven unlike things."""
+    return pa.table(
+        {
+            "prompt": [prompt.format(noun) for noun in NOUNS],
+            "chosen": [f"The {noun} is well known, and {k} of them are in the book." for k, noun in enumerate(NOUNS)],
+            "rejected": [f"The {noun} is hardly known, and none of them are in a book." for noun in NOUNS],
+        }
+    )
+
+
+def crome_script() -> Script:
+    """One attribute a prompt; chosen answers are strong in it, rejected ones weak; every edit is carried out."""
+    lists = json.dumps({"items": [{"name": "correctness", "meaning": "It is right about the thing."}]})
+    said: list[tuple[str | Sequence[str], str | Sequence[str]]] = []
+    for noun in NOUNS:
+        worse, better = (
+            f"The {noun} is {how}, and {n} of them are in the book." for how, n in (("red", 9), ("old", 1))
+        )
+        said += [(["Attribute to make worse", noun], worse), (["Attribute to make better", noun], better)]
+    said += [(["weak or strong", "well known"], "strong"), (["weak or strong", "hardly known"], "weak")]
+    return [*said, ("Was the order", "yes"), ("ist the attributes", lists), ("final list", lists)]
+
+
+def test_crome_keeps_originals_causal_pairs_and_ties(tmp_path: Path) -> None:
+    view = faked("crome", pairs(), tmp_path, crome_script())
+    rows = written(tmp_path)
+    kinds = [row["augmentation"] for row in rows]
+    assert kinds.count("original") == len(NOUNS) and calls(view) == 8 * len(NOUNS)
+    made = view.frame("synth.irrelevant_query").table(["augmentation", "verdict"]).to_pylist()
+    assert sum(row["augmentation"] == "causal" for row in made) == 2 * len(NOUNS)
+    assert all((row["verdict"] == "tie") == (row["augmentation"] == "neutral") for row in made)
+    assert "neutral" in {row["augmentation"] for row in made}
+    causal = [row for row in rows if row["augmentation"] == "causal"]
+    assert causal and {(row["direction"], row["base_side"]) for row in causal} <= {
+        ("degrade", "chosen"),
+        ("upgrade", "rejected"),
+    }
+    dropped = {count.stage: count.dropped for count in view.funnel}["filter.rm_uncertain"]
+    assert len(rows) + sum(dropped.values()) == len(made)
