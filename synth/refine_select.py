@@ -1,0 +1,68 @@
+"""Which refinement is best, by what is cheap to ask: is the feedback heeded, and does it sound like the feedback?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+
+from ..core.stage import Dropped
+from ..models.base import TextEncoder
+from ..models.comparing import choice_reader
+from .making import Writer
+
+WORDINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "heeded": ("Yes", "No"),
+    "heeded_asked_twice": ("Yes", "No"),
+    "heeded_told_twice": ("Yes", "No"),
+    "heeded_true": ("True", "False"),
+    "heeded_true_or_false": ("True", "False"),
+}
+"""Parts of the template that ask whether feedback is heeded, and the two answers to each, the affirmative first."""
+
+
+@final
+@dataclass(frozen=True)
+class Refinement:
+    """A rewritten answer, the seed it was sampled with, and its selector's score (higher = selected)."""
+
+    text: str
+    seed: int
+    score: float | None = None
+
+
+async def incorporated(judge: Writer, one: Refinement, values: Mapping[str, str]) -> Refinement:
+    """The refinement scored by the chance, in [0, 1], that it heeds the feedback: the mean over all wordings.
+
+    Each is p(yes) / (p(yes) + p(no)) by log-probabilities, 1 or 0 where the endpoint gives none (ILF's
+    InstructRM ensemble). Null unless more than half of the wordings got a sound answer.
+    """
+    told = {**values, "refinement": one.text}
+    said = await asyncio.gather(
+        *(judge.verdict(part, told, choice_reader(pair, soft=True), logprobs=20) for part, pair in WORDINGS.items())
+    )
+    chances = [
+        verdict.spread.get(yes, float(verdict.value == yes))
+        for verdict, (yes, _) in zip(said, WORDINGS.values(), strict=True)
+        if verdict.ok
+    ]
+    enough = 2 * len(chances) > len(WORDINGS)
+    return replace(one, score=sum(chances) / len(chances) if enough else None)
+
+
+async def near(encoder: TextEncoder, feedback: str, found: Sequence[Refinement]) -> list[Refinement]:
+    """The refinements scored by their cosine with the feedback, in [-1, 1]. It favours those that quote it."""
+    vectors = await asyncio.to_thread(encoder.encode, [feedback, *(one.text for one in found)])
+    cosines = np.asarray(vectors[1:], np.float64) @ np.asarray(vectors[0], np.float64)
+    return [replace(one, score=float(cosine)) for one, cosine in zip(found, cosines, strict=True)]
+
+
+def picked(found: Sequence[Refinement]) -> Refinement:
+    """The first of highest score. Raises Dropped when none has one."""
+    scored = [one for one in found if one.score is not None]
+    if not scored:
+        raise Dropped("no refinement could be rated", {"refinements": len(found)})
+    return max(scored, key=lambda one: one.score or 0.0)
