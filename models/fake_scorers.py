@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, final
 
@@ -11,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from ..core.registry import ModelSpec, model
+from .causal_lm import Tokens
 from .talks import Talk, joined
 
 
@@ -41,11 +43,23 @@ class FakeCausalLM:
         both = np.array(found).reshape(-1, 2)
         return both[:, 0], both[:, 1]
 
+    def tokens(self, prompts: Sequence[Talk], answers: Sequence[Talk]) -> list[Tokens | None]:
+        """See `CausalLM.tokens`."""
+        return [self._words(joined(p), joined(a)) for p, a in zip(prompts, answers, strict=True)]
+
+    def _words(self, asked: str, said: str) -> Tokens | None:
+        words = list(re.finditer(r"\S+", said))
+        if len(words) + len(asked.split()) > self._most:
+            return None
+        places = np.array([word.span() for word in words], np.int64).reshape(-1, 2)
+        ids = tuple(int(2**31 * _chance(word.group())) for word in words)
+        return Tokens(ids, places, np.array([_logprob(asked, word.group()) for word in words], np.float64))
+
     def _one(self, asked: str, said: str) -> tuple[float, float]:
         words = said.split()
         if len(words) + len(asked.split()) > self._most:
             return math.nan, math.nan
-        return math.fsum(math.log(0.05 + 0.9 * _chance(f"{asked}\0{word}")) for word in words), float(len(words))
+        return math.fsum(_logprob(asked, word) for word in words), float(len(words))
 
 
 @final
@@ -76,6 +90,10 @@ class FakeCausalLMSpec(ModelSpec):
     def load(self) -> FakeCausalLM:
         """The fake."""
         return FakeCausalLM(self.most)
+
+
+def _logprob(asked: str, word: str) -> float:
+    return math.log(0.05 + 0.9 * _chance(f"{asked}\0{word}"))
 
 
 def _chance(text: str) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.errors import RowError
+from ..core.errors import InputError, RowError
 from .passes import Encoded
 
 Talk = Sequence[Mapping[str, str]]
@@ -42,6 +42,26 @@ def as_continuation(tokenizer: Any, prompt: Talk, answer: Talk, between: str) ->
     # The first token has nothing before it that could tell its chance.
     start = max(1, len(os.path.commonprefix([head, whole])))
     return Encoded(tuple(whole), start=start)
+
+
+def offsets_of(tokenizer: Any, prompt: Talk, answer: Talk, between: str) -> list[tuple[int, int]]:
+    """Where each token of `as_continuation` stands in the answer's text: code points, end exclusive, an empty
+    range for a token outside it. InputError for a tokenizer without offsets, or a template that alters answers.
+    """
+    said, edges = joined(answer), (0, 0)
+    if tokenizer.chat_template:
+        text = templated(tokenizer, [*prompt, *answer], False)
+    else:
+        text = joined(prompt) + between + said
+        edges = (int(tokenizer.bos_token_id is not None), int(tokenizer.eos_token_id is not None))
+    begin = text.rfind(said)
+    if begin < 0:
+        raise InputError("the model's chat template alters the answer", hint="use a model whose template does not")
+    if not tokenizer.is_fast:
+        raise InputError("the tokenizer does not tell where its tokens stand", hint="use a model with tokenizer.json")
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    clipped = [(min(max(a - begin, 0), len(said)), min(max(b - begin, 0), len(said))) for a, b in found]
+    return [(0, 0)] * edges[0] + clipped + [(0, 0)] * edges[1]
 
 
 def templated(tokenizer: Any, talk: Talk, ask: bool) -> str:
