@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar, final
 
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 
 from .leaves import named_leaves
 
+S = TypeVar("S")
 T = TypeVar("T")
 GROUP_ROWS: Final = 65_536
 GROUP_BYTES: Final = 64 << 20
@@ -147,6 +150,18 @@ def _fill(items: Iterable[object], box: queue.Queue[object], left: threading.Eve
 def prefetched(items: Iterable[T], depth: int = 2) -> Prefetched[T]:
     """Read ahead: see `Prefetched`."""
     return Prefetched(items, depth)
+
+
+def concurrently(work: Callable[[S], T], items: Iterable[S], width: int) -> Iterator[T]:
+    """`work` of every item in their order, done by `width` threads at once."""
+    with ThreadPoolExecutor(width, thread_name_prefix="concurrently") as pool:
+        waiting: deque[Future[T]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > width:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Final, final
 import numpy as np
 import pyarrow as pa
 
-from .cursor import Appender
+from .cursor import Appender, prefetched
 from .errors import InputError
 from .frame import BATCH_BYTES, Frame, Level
 from .hashing import hash_column, hash_rows
@@ -27,17 +27,23 @@ class Numbering:
     def __init__(self) -> None:
         self._seen = Occurrences()
 
-    def number(self, table: pa.Table, file: str, rows: np.ndarray) -> pa.Table:
-        """System columns [n] for content rows that stand at `rows` of the source called `file`."""
-        names = [name for name in CONTENT if name in table.column_names] or sorted(table.column_names)
-        prompts = hash_column(table["prompt"]) if "prompt" in table.column_names else None
-        hashes = hash_rows(table, names, prompts)
-        return self.system(hashes, hashes if prompts is None else prompts, _places(file, rows))
-
     def system(self, hashes: np.ndarray, prompts: np.ndarray, place: pa.Array) -> pa.Table:
         """System columns from ready hashes; equal ones are told apart by their order."""
         ids = hex_ids(hashes, self._seen.number(hashes))
         return pa.table([ids, pa.array(hashes), pa.array(prompts), place], schema=SYSTEM_SCHEMA)
+
+
+def hashed(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """uint64 [n] twice: the hashes of content rows and of their prompts (of the rows, where there are none)."""
+    names = [name for name in CONTENT if name in table.column_names] or sorted(table.column_names)
+    prompts = hash_column(table["prompt"]) if "prompt" in table.column_names else None
+    hashes = hash_rows(table, names, prompts)
+    return hashes, hashes if prompts is None else prompts
+
+
+def places(file: str, rows: np.ndarray) -> pa.Array:
+    """PLACE [n] of rows that stand at `rows` of the source called `file`."""
+    return pa.StructArray.from_arrays([pa.repeat(file, len(rows)), pa.array(rows)], fields=list(PLACE))
 
 
 def source_rows(
@@ -81,7 +87,7 @@ def replay(source: Source, schema: pa.Schema, limit: int | None, shard: tuple[in
     """A level that reads its content from the source again (rows and system path filled by the caller)."""
 
     def read(names: Sequence[str]) -> Iterator[pa.Table]:
-        for table, _ in source_rows(source, list(names), 1 << 16, limit, shard):
+        for table, _ in prefetched(source_rows(source, list(names), 1 << 16, limit, shard)):
             yield with_types(table.select(list(names)), source.name)
 
     return Level(0, schema, Path(), read)
@@ -140,7 +146,3 @@ def _step(table: pa.Table, size: int) -> int:
         return size
     a_row = max(1, table.nbytes // table.num_rows)
     return max(1, min(size, BATCH_BYTES // a_row))
-
-
-def _places(file: str, rows: np.ndarray) -> pa.Array:
-    return pa.StructArray.from_arrays([pa.repeat(file, len(rows)), pa.array(rows)], fields=list(PLACE))

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from .committer import Committer, Tally
-from .cursor import prefetched
+from .cursor import concurrently, prefetched
 from .errors import RatherError, RunError
 from .frame import Frame
-from .intake import Numbering, source_rows, with_types
+from .intake import Numbering, hashed, places, source_rows, with_types
 from .parcel import Parcel, Part, Trace
 from .plan import Node
 from .row import COLUMNS, CONTENT, SYSTEM
@@ -28,6 +28,7 @@ from .view import RunView
 
 COLUMN_BATCH: Final = 32_768
 CALL_BATCH: Final = 256
+HASHERS: Final = 2
 _DONE: Final = object()
 
 
@@ -149,16 +150,15 @@ class Segment:
             schema = whole_schema(node.stage)
             self.committer.know_schema(0, schema)
             needed = self.columns_read(schema)
-        # Decoding and hashing have a thread each.
+        # Decoding has a thread, hashing two; numbering alone must see the rows in their order.
         batches = prefetched(source_rows(node.stage, needed, size, options.limit, options.shard))
         try:
             first = next(batches, None)
             if first is None:  # as above
                 first = (whole_schema(node.stage).empty_table(), np.empty(0, np.int64))
-            for table, rows in itertools.chain([first], batches):
-                content = with_types(table, node.name)
-                content = content.select([n for n in content.column_names if n not in SYSTEM])
-                system = numbering.number(content, label, rows)
+            known = concurrently(lambda item: _known(*item, node.name), itertools.chain([first], batches), HASHERS)
+            for content, rows, hashes, prompts in known:
+                system = numbering.system(hashes, prompts, places(label, rows))
                 whole = content
                 for name in SYSTEM:
                     whole = set_column(whole, name, system[name])
@@ -206,6 +206,13 @@ class Segment:
             return chosen
         calls = any(isinstance(node.stage, Map) or node.stage.models_named() for node in self.nodes)
         return CALL_BATCH if calls else COLUMN_BATCH
+
+
+def _known(table: pa.Table, rows: np.ndarray, name: str) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
+    """Content in its types, where it stands, the hashes of rows and of prompts."""
+    content = with_types(table, name)
+    content = content.select([column for column in content.column_names if column not in SYSTEM])
+    return content, rows, *hashed(content)
 
 
 def place_label(files: Sequence[str]) -> str:
