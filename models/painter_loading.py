@@ -28,17 +28,15 @@ def opened(spec: DiffusersSpec) -> Any:
     """The pipeline with its adapters on its device. Raises InputError when it does not load."""
     import torch
     from diffusers import DiffusionPipeline
-    from diffusers.utils.logging import disable_progress_bar
-    from transformers.utils.logging import disable_progress_bar as disable_bar_of_weights
 
-    disable_progress_bar()
-    disable_bar_of_weights()
+    _quiet()
     device = _device(spec.device)
     if spec.offload != "none" and device == "cpu":
         raise InputError("offload moves weights off a GPU, and the device is the CPU", hint="set offload: none")
     kind = spec.dtype if spec.dtype != "auto" else _dtype(device)
     try:
-        pipe = DiffusionPipeline.from_pretrained(
+        load: Any = DiffusionPipeline.from_pretrained
+        pipe = load(
             spec.path, dtype=getattr(torch, kind), use_safetensors=True, variant=spec.variant
         )
         _schedule(pipe, spec.scheduler)
@@ -53,6 +51,16 @@ def opened(spec: DiffusersSpec) -> Any:
     if spec.vae_tiling:
         pipe.vae.enable_tiling()
     return _placed(pipe, device, spec.offload)
+
+
+def _quiet() -> None:
+    """No progress bars of libraries: a run has its own."""
+    from diffusers.utils import logging as of_pipelines
+    from transformers.utils import logging as of_weights
+
+    for library in (of_pipelines, of_weights):
+        silence: Any = library.disable_progress_bar
+        silence()
 
 
 def _parts(file: Path, root: Path) -> tuple[str, bytes]:

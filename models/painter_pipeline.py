@@ -121,7 +121,7 @@ class Canvas:
         known = {name: settings.get(name, _default(pipe, name)) for name in (*names, "strength")}
         told = {names.get(name, name): value for name, value in known.items() if value is not None}
         told |= {"pipeline": type(pipe).__name__, "scheduler": type(pipe.scheduler).__name__}
-        own = {"loras": list(self.spec.loras), "mix": self.spec.mix, "checkpoint_step": self.spec.checkpoint}
+        own: dict[str, Any] = {"loras": list(self.spec.loras), "mix": self.spec.mix, "checkpoint_step": self.spec.checkpoint}
         own["ip_scale"] = self.spec.ip_scale if "reference" in request and self.spec.ip_adapter else None
         asked = {name: request[name] for name in ("negative_prompt", "nag") if name in request}
         return told | {name: value for name, value in own.items() if value not in (None, [])} | asked

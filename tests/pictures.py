@@ -11,20 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rather.core.row import COLUMNS, text_messages
 
+from .photos import photo
+
 
 def png(seed: int = 0, width: int = 48, height: int = 40) -> bytes:
-    """A picture of coloured rectangles on noise, as PNG."""
-    from PIL import Image, ImageDraw
-
-    rng = np.random.default_rng(seed)
-    picture = Image.fromarray(rng.integers(90, 160, (height, width, 3), np.uint8))
-    draw = ImageDraw.Draw(picture)
-    for _ in range(6):
-        left, top = int(rng.integers(0, width - 12)), int(rng.integers(0, height - 12))
-        draw.rectangle((left, top, left + 10, top + 10), fill=tuple(int(v) for v in rng.integers(0, 256, 3)))
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return out.getvalue()
+    """A picture with detail to lose, as PNG; unlike for every seed."""
+    return photo(seed, "PNG", width, height)
 
 
 def pixels(image: bytes) -> np.ndarray:
