@@ -41,7 +41,7 @@ class HonestPairs(Gate):
         one = (honest[0] == 1) & (honest[1] == 0)
         two = (honest[0] == 1) & (honest[1] == 1) & (scores[0] >= self.threshold) & (scores[1] < self.threshold)
         kept = {"one": one, "two": two, "either": one | two}[self.stage]
-        unjudged = np.isnan([*scores, *honest]).any(axis=0)
+        unjudged = np.asarray(np.isnan([*scores, *honest]).any(axis=0))
         return first_reasons(
             batch.num_rows,
             [

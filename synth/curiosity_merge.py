@@ -9,16 +9,13 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
-from ..core.paid import Reply
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
-from ..models.verdict import Outcome, Verdict
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, prompt_of, read_answer, sample_seeds
 from .overlap import words_of
 
 _NOTHING: Final = re.compile(r"\A\W*nothing\W*\Z", re.IGNORECASE)
-_THINKING: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _DRAFT: Final = re.compile(
     r"\b(?:(?:raw|first|previous|earlier|original|initial|above) (?:answer|response|reply|version)|drafts?|"
     r"(?:my|the) confusion|as (?:mentioned|noted|said) (?:above|before|earlier))\b",
@@ -71,11 +68,11 @@ class CuriosityMerge(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         prompt, pictures = prompt_of(row), pictures_of(row)
         if self.answer is None:
-            raw: str = await writer.says("answer", {"prompt": prompt}, read_frank, pictures=pictures)
+            raw: str = await writer.says("answer", {"prompt": prompt}, read_answer, pictures=pictures)
             worse = answer(raw, made_by(self.name, "answer", {}, writer.model.name, None))
         else:
             raw, worse = answer_of(row, self.answer), row[self.answer]
-        confusion: str = await writer.says("confusion", {"prompt": prompt}, read_frank, pictures=pictures)
+        confusion: str = await writer.says("confusion", {"prompt": prompt}, read_answer, pictures=pictures)
         if _NOTHING.match(confusion):
             raise Dropped("nothing is beyond the model")
         merged, seed = await self._merged(writer, {"prompt": prompt, "raw": raw, "confusion": confusion}, pictures, ctx)
@@ -86,7 +83,7 @@ class CuriosityMerge(Map):
 
     async def _merged(self, writer: Writer, values: Row, pictures: Sequence[Part], ctx: Context) -> tuple[str, int]:
         for seed in sample_seeds(ctx, self.tries):
-            merged: str = await writer.says("merge", values, read_frank, seed=seed, pictures=pictures)
+            merged: str = await writer.says("merge", values, read_answer, seed=seed, pictures=pictures)
             if not speaks_of_draft(merged, values["prompt"]):
                 return merged, seed
         raise Dropped("merge: speaks of the raw answer", {"tries": self.tries})
@@ -96,13 +93,3 @@ def speaks_of_draft(text: str, prompt: str) -> bool:
     """Whether a text speaks of an earlier answer, in words that are not the prompt's own."""
     own = {match.casefold() for match in _DRAFT.findall(prompt)}
     return any(match.casefold() not in own for match in _DRAFT.findall(text))
-
-
-def read_frank(reply: Reply) -> Verdict:
-    """The reply itself. That it says what the model cannot do makes it no refusal, only that the endpoint does."""
-    text = _THINKING.sub("", reply.text).strip()
-    if reply.finish in ("refusal", "content_filter"):
-        return Verdict(Outcome.REFUSED, why=text[:500])
-    if reply.finish == "length" or not text:
-        return Verdict(Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSABLE, why=text[:500])
-    return Verdict(Outcome.OK, text)

@@ -21,7 +21,7 @@ def medoids(vectors: np.ndarray, k: int) -> tuple[list[int], np.ndarray]:
     n = len(vectors)
     k = min(k, n)
     rows = np.asarray(vectors, np.float64)
-    distance = 1.0 - rows @ rows.T
+    distance: np.ndarray = 1.0 - rows @ rows.T
     np.fill_diagonal(distance, 0.0)
     distance = np.round(np.maximum(distance, 0.0), 9)
     chosen = _all_tried(distance, k) if _choices(n, k) <= _EXACT else _exchanged(distance, k)

@@ -69,7 +69,7 @@ class RouteByDifficulty(Map):
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
         ranked = self._ranked(row)
-        models = {(candidate or {}).get("model") for candidate, _ in ranked} - {None}
+        models = {str(candidate["model"]) for candidate, _ in ranked if candidate.get("model")}
         shared = {
             "rejected": None, "verdict": None, "critique": None, "margin": None, "candidates": None, self.score: None,
             "difficulty_model": ", ".join(sorted(models)) or None,

@@ -38,7 +38,7 @@ def test_the_row_in_full() -> None:
 
 def test_what_says_its_limits_is_no_refusal() -> None:
     """Pitfall: an honest answer opens as a refusal does; only the endpoint's own refusal is one."""
-    found, _ = ran(CuriosityMerge(), ROW, script("I'm sorry, I can't know.", confusion="<think>?</think>I cannot see."))
+    found, _ = ran(CuriosityMerge(), ROW, script("I'm sorry, I can't know.", confusion="I cannot see."))
     assert texts(found[0])["chosen"] == "I'm sorry, I can't know." and found[0]["confusion"] == "I cannot see."
 
 
