@@ -14,7 +14,8 @@ from . import report_text
 from .report_compare import SAMPLE, WHOLE, compare, sampled
 from .report_data import ReportData
 from .report_diagnoses import diagnoses_of
-from .report_pairs import kept_pairs, pairs_json, reason_blocks
+from .report_gallery import gallery_of
+from .report_pairs import kept_pairs, kept_rows, pairs_json, reason_blocks
 from .report_run import about_recipe, evidence_of, facts_of, provenance, sentence, tiles
 from .report_scores import distributions, length_bias
 from .report_stages import rows_in, stage_lines, stream
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from ..core.view import RunView
 
 SECTIONS: Final = (
-    ("funnel", "Rows"), ("reasons", "Reasons"), ("scores", "Scores"), ("length", "Length"), ("topics", "Topics"),
-    ("pairs", "Pairs"), ("evidence", "Evidence"), ("cost", "Cost"), ("provenance", "Provenance"),
+    ("funnel", "Rows"), ("gallery", "Gallery"), ("reasons", "Reasons"), ("scores", "Scores"), ("length", "Length"),
+    ("topics", "Topics"), ("pairs", "Pairs"), ("evidence", "Evidence"), ("cost", "Cost"), ("provenance", "Provenance"),
 )  # fmt: skip
 _SAMPLED: Final = f"Sets over {WHOLE:,} rows are drawn from up to {SAMPLE:,} of their rows."
 FILTERS: Final = ("count", "figure", "percent", "seconds", "money", "excerpt")
@@ -58,7 +59,7 @@ def write_report(view: RunView, path: Path) -> Path:
 def gather(view: RunView) -> ReportData:
     """Everything the page says, read from the run in bounded memory."""
     spans = compare(view)
-    kept = kept_pairs(spans, Thumbnails())
+    rows, named = kept_rows(spans)
     blocks, left_reasons, dropped = reason_blocks(view, Thumbnails())
     scores, left_columns = distributions(spans)
     length, evidence = length_bias(spans), evidence_of(view)
@@ -77,7 +78,8 @@ def gather(view: RunView) -> ReportData:
         sampled=_SAMPLED if sampled(rows_in(view)) else "",
         length=length,
         topics=topic_map(spans),
-        kept=kept,
+        gallery=gallery_of(spans, rows, named),
+        kept=kept_pairs(rows, named, Thumbnails()),
         dropped=dropped,
         evidence=evidence,
         diagnoses=diagnoses_of(view),
@@ -98,7 +100,7 @@ def render(data: ReportData) -> str:
     page: Any = environment.from_string(_template("report.html.j2"))
     html: str = page.render(
         r=data,
-        sections=SECTIONS,
+        sections=[(key, title) for key, title in SECTIONS if key != "gallery" or data.gallery],
         css=_template("report.css"),
         script=script,
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -129,3 +129,18 @@ def rows_of(frame: Frame, ids: pa.Array, columns: Sequence[str]) -> pa.Table:
             break
     table = pa.concat_tables(found) if found else picked_table(frame, ["id", *names], 0)
     return table.take(pc.index_in(ids, value_set=table["id"].combine_chunks()).drop_null())
+
+
+def kept_in(compare: Compare, table: pa.Table) -> np.ndarray:
+    """bool [n]: whether a row is there at the end, by id, or by prompt where a map gave new ids."""
+    frame = compare.after
+    for key in ("id", "prompt_hash"):
+        if frame is None or key not in frame.names or key not in table.column_names:
+            continue
+        mine = table[key].combine_chunks()
+        kept = np.zeros(table.num_rows, bool)
+        for batch in frame.batches([key]):
+            kept |= pc.is_in(mine, value_set=batch[key].combine_chunks()).to_numpy(zero_copy_only=False)
+        if kept.any():
+            return kept
+    return np.zeros(table.num_rows, bool)

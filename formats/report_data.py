@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from .report_gallery_data import Gallery
+
 
 @final
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ class ReportData:
     sampled: str
     length: LengthBias | None
     topics: TopicMap | None
+    gallery: Gallery | None
     kept: tuple[Pair, ...]
     dropped: tuple[Pair, ...]
     evidence: tuple[Evidence, ...]

@@ -60,7 +60,7 @@ def histogram(
         f'<path class="before" d="{"".join(outline)}z"/><g class="after">{"".join(bars)}</g>{line}'
         f'<line class="axis" x1="{left}" x2="{right}" y1="{base}" y2="{base}"/>{"".join(marks)}{text}'
     )
-    return _svg(360, 150, body, label, "histogram")
+    return svg_of(360, 150, body, label, "histogram")
 
 
 def stage_bar(rows_in: int, rows_out: int, dropped: int, widest: int) -> str:
@@ -75,14 +75,14 @@ def stage_bar(rows_in: int, rows_out: int, dropped: int, widest: int) -> str:
         f'<rect class="gone" x="{kept:.1f}" y="0" width="{gone:.1f}" height="14"/>'
     )
     words = f"{count(rows_in)} rows in, {count(rows_out)} out"
-    return _svg(1000, 14, body, words, "level", stretch=True)
+    return svg_of(1000, 14, body, words, "level", stretch=True)
 
 
 def share_bar(share: float, label: str, tone: str = "kept") -> str:
     """One bar for a share in [0, 1] of its cell's width."""
     width = 1000 * min(max(share, 0.0), 1.0)
     body = f'<rect class="{tone}" x="0" y="0" width="{width:.1f}" height="14"/>'
-    return _svg(1000, 14, body, label, "level", stretch=True)
+    return svg_of(1000, 14, body, label, "level", stretch=True)
 
 
 def river(steps: Sequence[tuple[str, int, int, str]], label: str) -> str:
@@ -113,7 +113,7 @@ def river(steps: Sequence[tuple[str, int, int, str]], label: str) -> str:
         '<defs><linearGradient id="fall" x1="0" y1="0" x2="0" y2="1">'
         '<stop offset="0" class="fall-a"/><stop offset="1" class="fall-b"/></linearGradient></defs>'
     )
-    return _svg(width, floor, fade + "".join(drops + parts + texts), label, "river")
+    return svg_of(width, floor, fade + "".join(drops + parts + texts), label, "river")
 
 
 def scatter(points: np.ndarray, topics: np.ndarray, kept: np.ndarray, titles: Sequence[str], label: str) -> str:
@@ -135,7 +135,7 @@ def scatter(points: np.ndarray, topics: np.ndarray, kept: np.ndarray, titles: Se
             f'<text x="{x:.1f}" y="{y + 5:.1f}" text-anchor="middle">{int(topic) + 1}</text></g>'
         )
     body = f'<g class="rings">{"".join(rings)}</g><g class="dots">{"".join(dots)}</g>{"".join(badges)}'
-    return _svg(width, height, body, label, "scatter")
+    return svg_of(width, height, body, label, "scatter")
 
 
 def balance(before: float | None, after: float | None, label: str, *, half: bool = True) -> str:
@@ -150,7 +150,7 @@ def balance(before: float | None, after: float | None, label: str, *, half: bool
     if half:
         body.append('<line class="half" x1="202" x2="202" y1="18" y2="90"/>')
         body.append('<text x="202" y="12" text-anchor="middle">one half</text>')
-    return _svg(360, 96, "".join(body), label, "balance")
+    return svg_of(360, 96, "".join(body), label, "balance")
 
 
 def interval(value: float, low: float, high: float, axis: tuple[float, float], label: str, mark: float = 0.5) -> str:
@@ -165,10 +165,11 @@ def interval(value: float, low: float, high: float, axis: tuple[float, float], l
         body += f'<line class="half" x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="1" y2="19"/>'
     body += f'<line class="span" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="10" y2="10"/>'
     body += f'<circle class="point" cx="{x(value):.1f}" cy="10" r="4.5"/>'
-    return _svg(240, 20, body, label, "interval")
+    return svg_of(240, 20, body, label, "interval")
 
 
-def _svg(width: float, height: float, body: str, label: str, kind: str, *, stretch: bool = False) -> str:
+def svg_of(width: float, height: float, body: str, label: str, kind: str, *, stretch: bool = False) -> str:
+    """An SVG figure of the page: its size in user units, its content, the sentence that labels it, its CSS class."""
     fit = ' preserveAspectRatio="none"' if stretch else ""
     return (
         f'<svg class="figure {kind}" viewBox="0 0 {width:g} {height:g}"{fit} role="img" '

@@ -39,16 +39,20 @@ _AMONG: Final = 20
 """So many times as many entries as examples are the first of a reason, among which these are drawn."""
 
 
-def kept_pairs(compare: Compare, thumbs: Thumbnails) -> tuple[Pair, ...]:
-    """SHOWN rows of the end of the run, those whose id hashes lowest."""
+def kept_rows(compare: Compare) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """SHOWN rows of the end of the run, those whose id hashes lowest, and the names of their scores."""
     frame = compare.after
     if frame is None or not len(frame):
-        return ()
-    scores = [field.name for field in score_fields(compare)][:12]
+        return [], ()
+    scores = tuple(field.name for field in score_fields(compare)[:12])
     columns = [name for name in (*PAYLOAD, *scores) if name in frame.names]
     frame = drawn(frame, columns)
-    table = rows_of(frame, lowest(frame.batches(["id"]), SHOWN), columns)
-    return tuple(pair_of(row, thumbs, values=_named(row, scores)) for row in table.to_pylist())
+    return rows_of(frame, lowest(frame.batches(["id"]), SHOWN), columns).to_pylist(), scores
+
+
+def kept_pairs(rows: Sequence[Mapping[str, Any]], scores: Sequence[str], thumbs: Thumbnails) -> tuple[Pair, ...]:
+    """Kept rows as the report shows them."""
+    return tuple(pair_of(row, thumbs, values=named_values(row, scores)) for row in rows)
 
 
 def reason_blocks(view: RunView, thumbs: Thumbnails) -> tuple[tuple[ReasonBlock, ...], int, tuple[Pair, ...]]:
@@ -78,7 +82,7 @@ def pair_of(
         sides = candidates[0], candidates[1] if len(candidates) > 1 else None
         heads = f"Candidate 1 of {len(candidates)}", f"Candidate 2 of {len(candidates)}"
     images = row.get("images") or []
-    prompt = _cut(_prompt(row.get("prompt")), images[0] if images else None, thumbs, longest)
+    prompt = _cut(prompt_words(row.get("prompt")), images[0] if images else None, thumbs, longest)
     first, second = (_answer(side or {}, thumbs, longest) for side in sides)
     told = _deciding(row) if values is None else tuple(values)
     name, place, reason = row.get("id") or "", place_text(row.get("place")), row.get("reason") or ""
@@ -104,7 +108,8 @@ def _deciding(row: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value_text(value)) for name, value in found if value is not None)
 
 
-def _named(row: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def named_values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The scores that a row has, in words."""
     return tuple((name, value_text(row[name])) for name in names if not isinstance(row.get(name), (list, type(None))))
 
 
@@ -121,7 +126,8 @@ def _cut(text: str | None, image: Mapping[str, Any] | None, thumbs: Thumbnails, 
     return Answer(excerpt(shown, longest), len(whole), source)
 
 
-def _prompt(messages: Sequence[Mapping[str, Any]] | None) -> str:
+def prompt_words(messages: Sequence[Mapping[str, Any]] | None) -> str:
+    """The contents of a prompt's messages; of several, each after its role."""
     told = messages or []
     if len(told) == 1:
         return _content(told[0])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.row import answer_text, numpy_vectors, prompt_text
-from .report_compare import Compare, picked, picked_table, sampled
+from .report_compare import Compare, kept_in, picked, picked_table, sampled
 from .report_data import TopicLine, TopicMap
 from .report_figures import PALETTE, scatter, share_bar
 from .report_text import count, excerpt, percent
@@ -38,7 +38,7 @@ def topic_map(compare: Compare) -> TopicMap | None:
     vectors = numpy_vectors(table[column])
     topics = find_topics(vectors, PALETTE)
     labels, texts = topics.assign(vectors), _texts(table, text)
-    kept = _kept(compare, table)
+    kept = kept_in(compare, table)
     words = distinctive_words(texts, labels, len(topics.centres))
     before, after = _sizes(frame, column, topics), _after_sizes(compare, column, topics, labels[kept])
     lines = tuple(_line(k, words[k], int(before[k]), int(after[k])) for k in range(len(words)))
@@ -62,21 +62,6 @@ def _texts(table: pa.Table, name: str) -> list[str]:
         return [""] * table.num_rows
     texts = answer_text(table[name]) if name == "chosen" else prompt_text(table[name])
     return [value or "" for value in texts.to_pylist()]
-
-
-def _kept(compare: Compare, table: pa.Table) -> np.ndarray:
-    """bool [n]: whether a row is there at the end, by id, or by prompt where a map gave new ids."""
-    frame = compare.after
-    for key in ("id", "prompt_hash"):
-        if frame is None or key not in frame.names or key not in table.column_names:
-            continue
-        mine = table[key].combine_chunks()
-        kept = np.zeros(table.num_rows, bool)
-        for batch in frame.batches([key]):
-            kept |= pc.is_in(mine, value_set=batch[key].combine_chunks()).to_numpy(zero_copy_only=False)
-        if kept.any():
-            return kept
-    return np.zeros(table.num_rows, bool)
 
 
 def _sizes(frame: Frame, column: str, topics: Topics) -> np.ndarray:

@@ -16,10 +16,10 @@ MOST: Final = 12
 
 @final
 class Thumbnails:
-    """Thumbnails made on demand, at most MOST different ones; the same image is made once."""
+    """Thumbnails made on demand, at most `most` different ones; the same image is made once."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most, self._made = most, dict[str, str]()
+    def __init__(self, most: int = MOST, side: int = SIDE) -> None:
+        self._most, self._side, self._made = most, side, dict[str, str]()
 
     def of(self, image: Mapping[str, Any] | None) -> tuple[str, str]:
         """(data URI, words) of a struct{bytes, path}: words say why there is no picture."""
@@ -33,21 +33,21 @@ class Thumbnails:
             return self._made[key], "" if self._made[key] else f"[{path}: not readable]"
         if len(self._made) >= self._most:
             return "", f"[{path}]"
-        self._made[key] = _shrunk(data)
+        self._made[key] = _shrunk(data, self._side)
         return self._made[key], "" if self._made[key] else f"[{path}: not readable]"
 
 
-def _shrunk(data: bytes) -> str:
-    """A JPEG data URI of at most SIDE pixels; empty when the bytes are no image that opens."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _shrunk(data: bytes, side: int) -> str:
+    """A JPEG data URI of at most `side` pixels; empty when the bytes are no image that opens."""
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            opened.draft("RGB", (SIDE, SIDE))
+            opened.draft("RGB", (side, side))
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # decoders raise what they like: OSError, SyntaxError, struct.error, …
         return ""
-    upright.thumbnail((SIDE, SIDE))
+    upright.thumbnail((side, side))
     flat = Image.new("RGB", upright.size, "white")
     flat.paste(upright, mask=upright.getchannel("A"))
     out = io.BytesIO()
