@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import ClassVar, Final, final
+from typing import Annotated, ClassVar, Final, final
 
 import numpy as np
+from pydantic import Field
 
 from ..core.registry import ModelSpec, model
 from .fakes import FakeTextEncoder
@@ -71,7 +72,7 @@ class FakeImageTextSpec(ModelSpec):
 
     kind: ClassVar[str] = "image_text_matcher"
 
-    most: int = 77
+    most: Annotated[int, Field(ge=1)] = 77
     """Longest text, in words."""
 
     def load(self) -> FakeVision:

@@ -50,6 +50,7 @@ class StyleTower:
     """Images to style vectors: the pooled features of a vision tower times a learned matrix."""
 
     persist: ClassVar[bool] = True
+    styled: ClassVar[bool] = True
 
     def __init__(self, name: str, passes: ImagePasses, head: Any) -> None:
         self.name, self._passes, self._head = name, passes, head

@@ -48,6 +48,10 @@ class ImageTextMatcher(ImageTextEncoder, Protocol):
 class StyleEncoder(ImageEncoder, Protocol):
     """Images to vectors that tell how they are made rather than what they show."""
 
+    @property
+    def styled(self) -> bool:
+        """True; another image encoder that stands in for one has no such mark."""
+
 
 class ImageReward(Protocol):
     """How good an image is for a prompt. Comparable within a prompt, higher = better."""
