@@ -99,6 +99,11 @@ def read_scored(low: float, high: float) -> Reader:
     return read_it
 
 
+def mentions(text: str, word: str) -> bool:
+    """Whether a word stands in a text, case aside, as a word of its own or the beginning of one."""
+    return bool(word.strip()) and re.search(rf"(?<!\w){re.escape(word.strip())}", text, re.IGNORECASE) is not None
+
+
 def _fault(critique: Critique) -> str:
     if critique.verdict is None:
         return "no conclusion"
