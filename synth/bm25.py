@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
 
-from ..core.errors import InputError, did_you_mean
+from ..core.errors import InputError
+from ..core.text_columns import stamp_of, text_columns
 from .overlap import words_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-SUFFIXES: Final = (".parquet", ".jsonl", ".txt", ".md")
 _BUILDING: Final = Lock()
 
 
@@ -58,53 +57,19 @@ def _built(path: str, column: str, stamp: tuple[int, int]) -> Passages:
     return Passages(read_passages(Path(path), column))
 
 
-def stamp_of(path: str) -> tuple[int, int]:
-    """Size in bytes and time in ns of a file."""
-    stat = Path(path).stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
 def read_passages(path: Path, column: str) -> list[str]:
     """The passages of a file: a column of Parquet or JSON lines, or the paragraphs of a text.
 
     Raises InputError for another kind of file, an absent column, or a file without passages.
     """
-    if path.suffix == ".parquet":
-        found = _of_parquet(path, column)
-    elif path.suffix == ".jsonl":
-        found = _of_lines(path, column)
-    elif path.suffix in SUFFIXES:
+    if path.suffix in (".txt", ".md"):
         found = path.read_text(encoding="utf-8").replace("\r\n", "\n").split("\n\n")
     else:
-        raise InputError("no file of passages", place=str(path), hint=f"needed: one of {', '.join(SUFFIXES)}")
-    texts = [unicodedata.normalize("NFC", text.strip()) for text in found if text and text.strip()]
+        found = [text for (text,) in text_columns(path, [column])]
+    texts = [unicodedata.normalize("NFC", text.strip()) for text in found if text.strip()]
     if not texts:
         raise InputError("no passage in the file", place=str(path))
     return texts
-
-
-def _of_parquet(path: Path, column: str) -> list[str]:
-    import pyarrow.parquet as pq
-
-    names = pq.read_schema(path).names
-    if column not in names:
-        raise InputError(f"no column {column}", place=str(path), hint=did_you_mean(column, names))
-    return [str(text) for text in pq.read_table(path, columns=[column])[column].to_pylist() if text is not None]
-
-
-def _of_lines(path: Path, column: str) -> list[str]:
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-                found.append(str(record[column]))
-            except (ValueError, KeyError, TypeError) as error:
-                hint = f"one JSON object a line, with {column}"
-                raise InputError("not a passage", place=f"{path}:{number}", hint=hint) from error
-    return found
 
 
 def _weights(counts: Iterable[Counter[str]], column: dict[str, int], k1: float, b: float) -> csc_array:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, final
 
@@ -15,8 +13,9 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, FileOf, Map, ModelOf, Row
+from ..core.text_columns import SUFFIXES, file_digest
 from ..models.readers import read_yes_no
-from .bm25 import SUFFIXES, Passages, passages_of, stamp_of
+from .bm25 import Passages, passages_of
 from .changed_spans import changed_spans
 from .confirming import PROMPTS, confirmed
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, sample_seeds
@@ -83,12 +82,12 @@ class RetrievalFeedback(Map):
             found.append("gate: likelihood needs a scorer (a causal_lm of `models`)")
         if self.judge is None and (self.gate == "judge" or self.supported):
             found.append("without a judge give gate: likelihood and supported: false")
-        if Path(self.documents).suffix not in SUFFIXES:
-            found.append(f"documents: {self.documents} is none of {', '.join(SUFFIXES)}")
+        if Path(self.documents).suffix not in (kinds := (*SUFFIXES, ".txt", ".md")):
+            found.append(f"documents: {self.documents} is none of {', '.join(kinds)}")
         return found
 
     def materials(self) -> tuple[str, ...]:
-        return (*TEMPLATES.digests(self.prompts, PROMPTS), _digest(self.documents, stamp_of(self.documents)))
+        return (*TEMPLATES.digests(self.prompts, PROMPTS), file_digest(self.documents))
 
     def calls_a_row(self) -> float:
         return self.drafts - (self.answer is not None) + 1.0 + 2 * (self.gate == "judge") + self.supported
@@ -152,9 +151,3 @@ def _likelihoods(scorer: Any, values: dict[str, Any]) -> Row:
     if refined <= draft:
         raise Dropped("the draft is as likely", found)
     return found
-
-
-@lru_cache(maxsize=16)
-def _digest(path: str, stamp: tuple[int, int]) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

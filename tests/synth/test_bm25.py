@@ -43,12 +43,12 @@ def test_every_kind_of_file(tmp_path: Path) -> None:
         assert read_passages(tmp_path / name, "text") == ["one", "two"]
     with pytest.raises(InputError, match="no column body"):
         read_passages(tmp_path / "a.parquet", "body")
-    with pytest.raises(InputError, match=r"a\.jsonl:1: not a passage"):
+    with pytest.raises(InputError, match=r"a\.jsonl:1: not a row"):
         read_passages(tmp_path / "a.jsonl", "body")
     (tmp_path / "empty.txt").write_text(" \n")
     with pytest.raises(InputError, match="no passage"):
         read_passages(tmp_path / "empty.txt", "text")
-    with pytest.raises(InputError, match="no file of passages"):
+    with pytest.raises(InputError, match="cannot be read here"):
         read_passages(tmp_path / "a.csv", "text")
 
 
