@@ -156,6 +156,17 @@ def _stepwise(table: pa.Table, form: Form) -> dict[str, pa.Array]:
     }
 
 
+def _cft(table: pa.Table, form: Form) -> dict[str, pa.Array]:
+    prompt = prompt_text(table["prompt"])
+    parts = pc.extract_regex(prompt, r"(?s)^(?P<instruction>.*?)\n(?P<input>Question:\n.*)$")
+    found = {name: pc.struct_field(parts, name) for name in ("instruction", "input")}
+    return {
+        "instruction": pc.if_else(parts.is_null(), prompt, found["instruction"]),
+        "input": pc.if_else(parts.is_null(), "", found["input"]),
+        "output": rendering.answers(table, "chosen", form),
+    }
+
+
 def _diffusion(table: pa.Table, form: Form) -> dict[str, pa.Array]:
     better, worse = (pc.struct_field(flat(table[name]), ["image", "bytes"]) for name in ("chosen", "rejected"))
     label = pa.repeat(pa.scalar(1.0, pa.float64()), table.num_rows)
@@ -187,6 +198,9 @@ _known(
             _kto, lone=True, spread=2),
     Dialect("trl_sft", "supervised fine-tuning on the chosen answers",
             ("prompt", "completion", "images?"), ("prompt", "chosen", "images?", "verdict?"), _sft,
+            answers=("chosen",)),
+    Dialect("cft", "critique fine-tuning: instruction, input (question and solution) and output (the critique)",
+            ("instruction", "input", "output"), ("prompt", "chosen", "verdict?"), _cft, forms=("text",),
             answers=("chosen",)),
     Dialect("trl_stepwise", "process reward models: steps with right or wrong",
             ("prompt", "completions", "labels"), ("prompt", "steps"), _stepwise, forms=("text",), answers=()),

@@ -120,8 +120,8 @@ def test_rounds_end_where_nothing_changes_or_at_the_limit() -> None:
     [row], _ = ran(FaithfulExplanation(), FLIPPED, stubborn)
     assert row["explanation_rounds"] == 0 and row["explanation_feedback"] == ["Say more."]
     endless: Script = [
-        (CRITICISE, "Say more."), ([REFINE, "explanation\none\n"], "two"), ([REFINE, "explanation\ntwo\n"], "three"), ([REFINE, "explanation\nthree\n"], "four"),
-        (EXPLAIN, "one"),
+        (CRITICISE, "Say more."), ([REFINE, "explanation\none\n"], "two"),
+        ([REFINE, "explanation\ntwo\n"], "three"), ([REFINE, "explanation\nthree\n"], "four"), (EXPLAIN, "one"),
     ]  # fmt: skip
     stage = FaithfulExplanation()
     [row], model = ran(stage, row_of("q", chosen="a"), endless)
