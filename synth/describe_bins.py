@@ -80,12 +80,14 @@ class DescribeBins(Fit):
             name: binned(narrow.column(name), len(words), self.edges, self.cut, groups)
             for name, words in self.features.items()
         }
-        found: dict[str, pa.Array] = {}
+        found: dict[str, Any] = {}
         for name, words in self.features.items():
             missing = bins[name] < 0
             found[f"{name}_bin"] = pa.array(bins[name], pa.int32(), mask=missing)
             found[f"{name}_word"] = pa.array(np.array(words, object)[bins[name]], pa.string(), mask=missing)
-        return found | (self._captions(narrow.column("id").to_pylist(), bins, ctx) if self.caption else {})
+        if self.caption:
+            found.update(self._captions(narrow.column("id").to_pylist(), bins, ctx))
+        return found
 
     def _captions(self, ids: Sequence[str], bins: Mapping[str, np.ndarray], ctx: Context) -> Columns:
         rows = [self._pair({name: int(own[i]) for name, own in bins.items()}, ctx, row) for i, row in enumerate(ids)]
@@ -143,6 +145,6 @@ def binned(
 def _edges(numbers: np.ndarray, count: int, edges: str, cut: float) -> np.ndarray:
     """The count - 1 inner edges, rising."""
     if edges == "quantile":
-        return np.quantile(numbers, np.arange(1, count) / count)
+        return np.asarray(np.quantile(numbers, np.arange(1, count) / count))
     low, high = np.quantile(numbers, [cut, 1 - cut])
     return np.linspace(low, high, count + 1)[1:-1]
