@@ -37,7 +37,7 @@ class KeptEncoder:
         self._vectors = VectorStore(folder / digest(name), encoder.dim)
         self._texts = VectorStore(folder / digest(name, "text"), encoder.dim)
 
-    def encode(self, items: Sequence[str] | Sequence[bytes]) -> np.ndarray:
+    def encode(self, items: Sequence[Any]) -> np.ndarray:
         """float32 [n, dim] rows of images, or of the texts a text encoder reads. Raises as the encoder does."""
         return self._vectors.rows(items, self._encoder.encode)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, final
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
@@ -74,7 +73,7 @@ class LambdaHarmonic(Score):
         outcome = image.outcome if image.outcome != "ok" else text.outcome
         if s_image is not None and s_text is not None:
             if min(s_image, s_text) > 0 or self.mapped:
-                told[self.column] = float(lambda_harmonic(np.float64(s_image), np.float64(s_text), self.weight))
+                told[self.column] = float(lambda_harmonic(s_image, s_text, self.weight))
             else:
                 outcome = "not positive"
         return told | {f"{self.column}_outcome": outcome}
@@ -82,4 +81,4 @@ class LambdaHarmonic(Score):
     def _share(self, measured: Measured) -> float | None:
         if measured.value is None or not self.mapped:
             return measured.value
-        return float(to_unit(np.float64(measured.value)))
+        return float(to_unit(measured.value))

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from ..core.errors import InputError
 from ..core.registry import ModelSpec, model
 from .image_passes import DType, ImagePasses, ahead, preparation, pretrained, tokenizer_of
 from .text_passes import Reading, encoded_images, encoded_texts
@@ -42,7 +41,7 @@ class Blip:
         """
         pairs: dict[tuple[str, bytes], int] = {}
         index = [pairs.setdefault(pair, len(pairs)) for pair in zip(texts, images, strict=True)]
-        first = np.unique(index, return_index=True)[1] if index else []
+        first = np.unique(np.array(index, np.int64), return_index=True)[1]
         once, found = list(pairs), np.full(len(pairs), np.nan)
         ids = self._reading.ids([text for text, _ in once])
         groups = [
@@ -98,7 +97,7 @@ class BlipSpec(ModelSpec):
     name: Annotated[str, Field(min_length=1)] = "Salesforce/blip-itm-large-coco"
     """A folder, or a name on the Hub; weights in safetensors."""
     max_tokens: Annotated[int, Field(ge=3, le=512)] = 128
-    """Longest text in tokens, two marks included."""
+    """Longest text in tokens, two marks included; never more than the model has positions."""
     truncate: bool = False
     """Cut a text that is too long instead of giving it no number."""
     device: str = "auto"
@@ -117,7 +116,5 @@ class BlipSpec(ModelSpec):
 
         network = pretrained(transformers.BlipForImageTextRetrieval, self.name, self.device, self.dtype)
         positions = int(network.config.text_config.max_position_embeddings)
-        if self.max_tokens > positions:
-            raise InputError(f"{self.name} reads at most {positions} tokens", hint=f"set max_tokens to {positions}")
-        reading = Reading(tokenizer_of(self.name), self.max_tokens, False, self.truncate)
+        reading = Reading(tokenizer_of(self.name), min(self.max_tokens, positions), False, self.truncate)
         return Blip(self.name, ImagePasses(network, preparation(self.name), self.group), reading)

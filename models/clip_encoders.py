@@ -84,7 +84,7 @@ class AlignSpec(ModelSpec):
     name: Annotated[str, Field(min_length=1)] = "kakaobrain/align-base"
     """A folder, or a name on the Hub; weights in safetensors."""
     max_tokens: Annotated[int, Field(ge=3)] = 64
-    """Longest text in tokens, two marks included."""
+    """Longest text in tokens, two marks included; never more than the model has positions."""
     truncate: bool = False
     """Cut a text that is too long instead of giving it no vector."""
     device: str = "auto"
@@ -129,5 +129,5 @@ def _pooled(found: Any) -> Any:
 
 def _scale(network: Any) -> float:
     if hasattr(network, "logit_scale"):
-        return float(network.logit_scale.exp())
-    return 1 / float(network.temperature) if hasattr(network, "temperature") else 1.0
+        return float(network.logit_scale.detach().exp())
+    return 1 / float(network.temperature.detach()) if hasattr(network, "temperature") else 1.0

@@ -119,7 +119,12 @@ def pretrained(family: Any, name: str, device: str, dtype: DType) -> Any:
     place = where(device)
     if dtype == "auto" and place == "cpu":
         dtype = "float32"
-    return _from(family, name, dtype=dtype, use_safetensors=True).to(place).eval()
+    network, told = _from(family, name, dtype=dtype, use_safetensors=True, output_loading_info=True)
+    absent = sorted(key for key in told["missing_keys"] if "pooler." not in key)  # poolers are not used
+    if absent:
+        cause = f"{name} holds no weights for {len(absent)} parts of a {type(network).__name__}, such as {absent[0]}"
+        raise InputError(cause, hint="it was saved from another kind of model")
+    return network.to(place).eval()
 
 
 def preparation(name: str) -> Callable[[Image], Any]:
@@ -142,9 +147,13 @@ def tokenizer_of(name: str) -> Any:
 
 
 def _from(family: Any, name: str, **options: Any) -> Any:
+    from transformers.utils import logging as told
+
+    silence: Any = told.disable_progress_bar  # bars would be drawn through ours
+    silence()
     try:
         return family.from_pretrained(name, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         cause = f"{name} does not load: {error}".splitlines()[0]
         raise InputError(
             cause, hint="name a folder or a model on the Hub whose weights are in safetensors files"

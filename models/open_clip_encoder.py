@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, final
@@ -29,7 +30,7 @@ class OpenClip:
 
     def __init__(self, name: str, passes: ImagePasses, tokenizer: Any, truncate: bool) -> None:
         self.name, self._passes, self._tokenizer, self._truncate = name, passes, tokenizer, truncate
-        self.scale = float(passes.network.logit_scale.exp())
+        self.scale = float(passes.network.logit_scale.detach().exp())
         self._context = int(tokenizer.context_length)
         self.dim = passes.run(self._read, tokenizer([""]).to(passes.device)).shape[1]
 
@@ -143,9 +144,13 @@ def _made(library: Any, folder: Path, weights: Path, device: str, dtype: DType) 
     import torch
 
     name = f"local-dir:{folder}"
-    network, _, prepare = library.create_model_and_transforms(
-        name, load_weights=False, pretrained_text=False, pretrained_image=False
-    )
+    logging.disable(logging.WARNING)  # the library warns of random weights: they are read right after
+    try:
+        network, _, prepare = library.create_model_and_transforms(
+            name, load_weights=False, pretrained_text=False, pretrained_image=False
+        )
+    finally:
+        logging.disable(logging.NOTSET)
     library.load_checkpoint(network, str(weights), strict=True, weights_only=True, device="cpu")
     kind = torch.float32 if dtype == "auto" else getattr(torch, dtype)
     return network.to(device, kind).eval(), prepare, library.get_tokenizer(name)

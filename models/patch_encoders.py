@@ -23,9 +23,11 @@ class VisionTower:
 
     persist: ClassVar[bool] = True
 
-    def __init__(self, name: str, passes: ImagePasses, dim: int, before: int, projected: bool) -> None:
+    def __init__(self, name: str, passes: ImagePasses, dim: int, before: int, featured: bool) -> None:
         self.name, self.dim = name, dim
-        self._passes, self._before, self._projected = passes, before, projected
+        self._passes, self._before = passes, before
+        self._states = passes.network.get_image_features if featured else passes.network
+        self._featured = featured
 
     def encode(self, images: Sequence[bytes]) -> np.ndarray:
         """Unit vectors float32 [n, dim] of encoded images. Raises RowError naming a bad one."""
@@ -38,11 +40,11 @@ class VisionTower:
         return [found[k] for k in index]
 
     def _whole(self, pixels: Any) -> Any:
-        states = self._passes.network(pixel_values=pixels)
-        return states.image_embeds if self._projected else states.last_hidden_state[:, 0]
+        states = self._states(pixel_values=pixels)
+        return states.pooler_output if self._featured else states.last_hidden_state[:, 0]
 
     def _parts(self, pixels: Any) -> Any:
-        return self._passes.network(pixel_values=pixels).last_hidden_state[:, self._before :]
+        return self._states(pixel_values=pixels).last_hidden_state[:, self._before :]
 
 
 @final
@@ -102,7 +104,7 @@ class DinoSpec(ModelSpec):
 @final
 @model("clip_vision")
 class ClipVisionSpec(ModelSpec):
-    """The vision tower of a CLIP from transformers: its image vector, and its patches before projection."""
+    """The vision tower of a CLIP or SigLIP from transformers: its image vector, and its patches before projection."""
 
     kind: ClassVar[str] = "patch_encoder"
     extra: ClassVar[str] = "images"
@@ -123,11 +125,21 @@ class ClipVisionSpec(ModelSpec):
 
     def load(self) -> VisionTower:
         """The encoder with its weights read; InputError when there are none."""
+        import torch
         import transformers
 
-        network = pretrained(transformers.CLIPVisionModelWithProjection, self.name, self.device, self.dtype)
+        network = pretrained(transformers.AutoModel, self.name, self.device, self.dtype)
+        shape: Any = getattr(network.config, "vision_config", None)
+        if not hasattr(network, "get_image_features") or not hasattr(shape, "patch_size"):
+            cause = f"{self.name} is a {type(network).__name__}, which has no vision tower with patches"
+            raise InputError(cause, hint="it takes CLIP and SigLIP")
         passes = ImagePasses(network, preparation(self.name), self.group)
-        return VisionTower(self.name, passes, int(network.config.projection_dim), 1, True)
+        side = int(shape.image_size)
+        blank = torch.zeros(1, 3, side, side, device=passes.device, dtype=passes.dtype)
+        tokens = passes.run(lambda pixels: network.get_image_features(pixel_values=pixels).last_hidden_state, blank)
+        dim = passes.run(lambda pixels: network.get_image_features(pixel_values=pixels).pooler_output, blank).shape[1]
+        before = tokens.shape[1] - (side // int(shape.patch_size)) ** 2
+        return VisionTower(self.name, passes, dim, before, True)
 
 
 @final

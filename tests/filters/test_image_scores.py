@@ -144,8 +144,8 @@ def test_placeholders_are_taken_out_of_prompts() -> None:
 
 @pytest.mark.parametrize(("weight", "expected"), [(0.0, 0.6), (0.3, 0.6486), (0.5, 0.6857), (0.7, 0.7273), (1.0, 0.8)])
 def test_the_published_table_of_lambda(weight: float, expected: float) -> None:
-    assert round(float(lambda_harmonic(np.float64(0.8), np.float64(0.6), weight)), 4) == expected
-    assert lambda_harmonic(np.float64(0.8), np.float64(0.6), weight) == pytest.approx(expected, abs=5e-5)
+    assert round(float(lambda_harmonic(0.8, 0.6, weight)), 4) == expected
+    assert lambda_harmonic(0.8, 0.6, weight) == pytest.approx(expected, abs=5e-5)
 
 
 def test_lambda_harmonic_holds_both_and_the_mean() -> None:
@@ -170,7 +170,7 @@ def test_without_mapping_a_cosine_below_zero_has_no_reward() -> None:
     assert found["chosen_lambda_harmonic_outcome"] == ["not positive", "ok"]
     raw = 1 / (0.3 / 1 + 0.7 / cos_text(high, A))
     assert found["chosen_lambda_harmonic"] == [None, pytest.approx(raw, abs=1e-5)]
-    assert float(to_unit(np.float64(-1))) == 0 and float(to_unit(np.float64(1))) == 1
+    assert float(to_unit(-1)) == 0 and float(to_unit(1)) == 1
 
 
 def test_the_heads_of_blip_never_share_a_column() -> None:
