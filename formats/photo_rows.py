@@ -13,7 +13,8 @@ from ..core.row import ANSWER, COLUMNS, flat, text_messages
 from .albums import Album
 from .photo_prompts import prompts_of
 
-PIECE_BYTES: Final = 32 << 20
+PIECE_BYTES: Final = 4 << 20
+"""Small, as a stage that makes many rows of one multiplies it."""
 PIECE_ROWS: Final = 4096
 _FROM_FILES: Final = {"images", "chosen", "read_error"}
 

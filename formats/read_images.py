@@ -57,7 +57,7 @@ class ReadImages(Source):
     """The manifest's column of paths; empty = file_name, file, path, image_path, filename or image."""
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[pa.Table]:
-        """Rows in the order of the manifest, or of the paths; at most about 32 MiB of photos at once."""
+        """Rows in the order of the manifest, or of the paths; about 4 MiB of photos at once."""
         fields = self._fields
         schema = pa.schema([fields[name] for name in fields if columns is None or name in columns])
         if self.rows == "prompts":
