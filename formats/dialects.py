@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ..core.errors import InputError, did_you_mean
 from ..core.row import flat, prompt_text
+from . import dialects_images as by_image
 from . import rendering
 from .features import undictionaried
 from .rendering import Form
@@ -31,7 +32,9 @@ class Dialect:
 
     `columns` are what the trainer reads (a trailing `?`: only when the rows have it, or, for
     `prompt?`, only as text); `reads` are ours; `forms` the forms of conversation it knows;
-    `part` names the piece every one of `answers` must have (any one of them suffices if `lone`).
+    `part` names the piece every one of `answers` must have (any one of them suffices if `lone`);
+    `shows`: the prompt must come with an image; `across`: the sides may answer different prompts;
+    `told` names columns and the field of each that must be known.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Dialect:
     part: str = "text"
     lone: bool = False
     ties: bool = False
+    shows: bool = False
+    across: bool = False
+    told: tuple[tuple[str, str], ...] = ()
     spread: int = 1
 
     def unfit(self, table: pa.Table) -> pa.Array:
@@ -51,6 +57,10 @@ class Dialect:
         reasons = pa.nulls(table.num_rows, pa.string())
         if "prompt" in table.column_names and "prompt" in self.reads:
             reasons = _because(reasons, flat(table["prompt"]).is_null(), "no prompt")
+        if self.shows:
+            reasons = _because(reasons, _imageless(table), "no image with the prompt")
+        for column, field in self.told:
+            reasons = _because(reasons, pc.struct_field(flat(table[column]), field).is_null(), f"no {column} {field}")
         missing = [self._missing(flat(table[name])) for name in self.answers if name in table.column_names]
         if self.lone and len(missing) > 1:
             reasons = _because(reasons, pc.and_(*missing), "no answer")
@@ -90,6 +100,15 @@ def dialect(name: str) -> Dialect:
     if name not in DIALECTS:
         raise InputError(f"no dialect called {name}", hint=did_you_mean(name, DIALECTS))
     return DIALECTS[name]
+
+
+def _imageless(table: pa.Table) -> pa.Array:
+    """Rows whose `images` are none, or not there as bytes."""
+    images = flat(table["images"])
+    absent = pc.equal(pc.fill_null(pc.list_value_length(images), 0), 0).to_numpy(zero_copy_only=False)
+    rows = pc.list_parent_indices(images).to_numpy(zero_copy_only=False)
+    unread = pc.struct_field(images.flatten(), "bytes").is_null().to_numpy(zero_copy_only=False)
+    return pa.array(absent | (np.bincount(rows[unread], minlength=table.num_rows) > 0))
 
 
 def _because(reasons: pa.Array, mask: pa.Array, why: str) -> pa.Array:
@@ -167,12 +186,6 @@ def _cft(table: pa.Table, form: Form) -> dict[str, pa.Array]:
     }
 
 
-def _diffusion(table: pa.Table, form: Form) -> dict[str, pa.Array]:
-    better, worse = (pc.struct_field(flat(table[name]), ["image", "bytes"]) for name in ("chosen", "rejected"))
-    label = pa.repeat(pa.scalar(1.0, pa.float64()), table.num_rows)
-    return {"jpg_0": better, "jpg_1": worse, "label_0": label, "caption": prompt_text(table["prompt"])}
-
-
 def _own(table: pa.Table, form: Form) -> dict[str, pa.Array]:
     return {name: undictionaried(flat(table[name])) for name in table.column_names if name not in _PRIVATE}
 
@@ -205,7 +218,35 @@ _known(
     Dialect("trl_stepwise", "process reward models: steps with right or wrong",
             ("prompt", "completions", "labels"), ("prompt", "steps"), _stepwise, forms=("text",), answers=()),
     Dialect("diffusion_dpo", "Pick-a-Pic columns of the Diffusion-DPO scripts; jpg_0 is the chosen image",
-            ("jpg_0", "jpg_1", "label_0", "caption"), ("prompt", "chosen", "rejected", "verdict?"), _diffusion,
+            ("jpg_0", "jpg_1", "label_0", "caption"), ("prompt", "chosen", "rejected", "verdict?"), by_image.diffusion,
             forms=("text",), part="image"),
-    Dialect("rather", "our own columns, ties among them", (), ("*",), _own, forms=("messages",), answers=(), ties=True),
+    Dialect("sfo_quad", "subject-fidelity quadruplets: undegraded conditions, target and negative",
+            ("reference", "prompt", "target", "negative", "degrade_visual", "degrade_text", "degrade_params", "seed"),
+            ("prompt", "chosen", "rejected", "images", "degrade_visual?", "degrade_text?", "verdict?"),
+            by_image.quadruple, forms=("text",), part="image", shows=True),
+    Dialect("trl_vlm", "DPO of vision-language models: typed parts, as many images as image parts",
+            ("prompt", "chosen", "rejected", "images"), ("prompt", "chosen", "rejected", "images", "verdict?"),
+            by_image.vision, forms=("messages",), shows=True),
+    Dialect("rlaif_v", "the columns of RLAIF-V-Dataset",
+            ("ds_name", "image", "question", "chosen", "rejected", "origin_dataset", "origin_split", "idx",
+             "image_path"),
+            ("prompt", "chosen", "rejected", "images", "source?", "id?", "verdict?"), by_image.rlaif_v,
+            forms=("text",), shows=True),
+    Dialect("llava_dpo", "LLaVA's preference data: <image> before the question",
+            ("id", "image", "prompt", "chosen", "rejected"),
+            ("prompt", "chosen", "rejected", "images", "id?", "verdict?"), by_image.llava, forms=("text",), shows=True),
+    Dialect("llava_critic", "critic training, pairwise: which of two answers is better, ties among them",
+            ("id", "source", "conversations", "image"),
+            ("prompt", "chosen", "rejected", "images", "critique?", "source?", "id?", "verdict?"),
+            by_image.llava_critic, forms=("text",), shows=True, ties=True),
+    Dialect("llava_critic_pointwise", "critic training, pointwise: an answer's score and why",
+            ("id", "source", "conversations", "image"), ("prompt", "chosen", "images", "critique", "source?", "id?"),
+            by_image.llava_critic_pointwise, forms=("text",), answers=("chosen",), shows=True,
+            told=(("critique", "score"),)),
+    Dialect("soli_cross", "reward models only: pairs across prompts, mu = 1, or 1/2 for a tie",
+            ("prompt_chosen", "chosen", "chosen_image", "prompt_rejected", "rejected", "rejected_image", "mu"),
+            ("prompt_chosen", "prompt_rejected", "chosen", "rejected", "verdict?"), by_image.cross_prompt,
+            forms=("text",), answers=(), ties=True, across=True),
+    Dialect("rather", "our own columns, ties among them", (), ("*",), _own, forms=("messages",), answers=(), ties=True,
+            across=True),
 )  # fmt: skip

@@ -48,8 +48,9 @@ class WriteParquet(Sink):
     path: str = "data"
     """The dataset's folder; a relative path is taken from the run folder."""
     dialect: str = "trl_preference"
-    """The trainer's layout: trl_preference, trl_implicit, trl_reward, trl_kto, trl_sft, trl_stepwise,
-    diffusion_dpo, or rather (our own columns)."""
+    """The trainer's layout: trl_preference, trl_implicit, trl_reward, trl_kto, trl_sft, trl_stepwise, trl_vlm,
+    diffusion_dpo, sfo_quad, rlaif_v, llava_dpo, llava_critic, llava_critic_pointwise, soli_cross, or rather
+    (our own columns)."""
     form: Literal["auto", "text", "messages"] = "auto"
     """Conversations as strings or as lists of messages; auto = strings if the source's prompts were
     and nothing (a turn, a role, an image) would be lost."""
@@ -94,6 +95,9 @@ class WriteParquet(Sink):
     def sink(self, rows: Frame, ctx: Context) -> Mapping[str, Any]:
         """Facts: path, card, files, rows by split, bytes, rows left out by reason, statistics."""
         folder = Path(ctx.out) / self.path
+        if {"prompt_chosen", "prompt_rejected"} & set(rows.schema.names) and not DIALECTS[self.dialect].across:
+            cause = f"these pairs stand across prompts, which {self.dialect} would read as answers to one"
+            raise InputError(cause, place="write.parquet", hint="use dialect: soli_cross, for reward models")
         staged = staging(folder / "data")
         form = _first_form(self.form, DIALECTS[self.dialect], rows.schema)
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 from rather.core.errors import InputError
-from rather.core.row import ANSWER, IMAGE, MESSAGES
+from rather.core.row import ANSWER, COLUMNS, IMAGE, MESSAGES
 from rather.formats.dialects import DIALECTS, dialect
 from rather.formats.rendering import Form
 
@@ -162,7 +162,11 @@ def test_ties_and_missing_answers_are_named() -> None:
 def test_an_empty_table_has_the_schema_of_a_full_one(name: str) -> None:
     known = DIALECTS[name]
     steps = pa.array([[{"text": "a", "label": True}]])
-    table = pairs(["x"], ["y"], ["z"], steps=steps, margin=pa.array([1.0]))
+    images = pa.array([[{"bytes": b"a", "path": None}]], COLUMNS["images"])
+    critique = pa.array([{"text": "why", "score": 3.0}], COLUMNS["critique"])
+    table = pairs(["x"], ["y"], ["z"], steps=steps, margin=pa.array([1.0]), images=images, critique=critique)
+    for side in ("chosen", "rejected"):
+        table = table.append_column(f"prompt_{side}", table["prompt"])
     for form in (Form(text="text" in known.forms), MESSAGE, PARTS):
         assert known.convert(table.slice(0, 0), form, ["id"]).schema == known.convert(table, form, ["id"]).schema
 
