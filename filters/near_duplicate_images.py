@@ -24,13 +24,13 @@ class NearDuplicateImages(Select):
     """Drop rows whose image vector is within `least` of that of an earlier row that is kept.
 
     Greedy in source order: what is near a dropped row only is kept. Rows without a vector are kept. The
-    vectors are a column of unit vectors, as an encoder of images writes them.
+    vectors are those of `embed.image`.
     """
 
     reads = ("{vector}",)
     paper = "SemDeDup, arXiv 2303.09540 (cosine of embeddings); greedy in source order: house"
 
-    vector: str = "chosen_vector"
+    vector: str = "chosen_image_vector"
     """Column of vectors."""
     least: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Smallest cosine at which two images are the same one. On 60 photos of 15 subjects the default encoder

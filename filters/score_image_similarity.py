@@ -1,17 +1,17 @@
-"""`score.image_similarity`: how like two images of a row are."""
+"""`score.image_similarity`: how like the two images of a pair are."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, final
+from typing import TYPE_CHECKING, Annotated, final
 
 import numpy as np
 import pyarrow as pa
 
 from ..core.registry import register
-from ..core.row import flat
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .image_vectors import Outcome, images_in, vectors_of
+from .image_scoring import cosine, looked_at
+from .image_vectors import data_of, images_in
 
 if TYPE_CHECKING:
     from ..models.base import ImageEncoder
@@ -20,54 +20,41 @@ if TYPE_CHECKING:
 @final
 @register("score.image_similarity")
 class ImageSimilarity(Score):
-    """Cosine of one side's image to the other side's, or its mean cosine to the row's `images`.
+    """Cosine of the rejected image to the chosen one: the gap of a pair made by degrading.
 
     A proxy for likeness of subject and look, as good as its encoder; no measure of which image is
-    better. Null, with an outcome, where an image is missing or cannot be read.
+    better. Null, with an outcome, where an image is missing or cannot be read. `score.dino` and
+    `score.clip_i` compare each side with the reference images.
     """
 
-    reads = ("{of}", "{to}")
+    reads = ("chosen", "rejected")
     writes = (
         Column("{column}", "an image-image proxy", pa.float64(), "cosine", -1, 1, "neither"),
         Column("{column}_outcome", "ok, no image, or unreadable", pa.string()),
     )
-    paper = "CLIP-I and DINO of DreamBooth, arXiv 2208.12242 (the measure); the default encoder: house"
+    paper = "Negative-Guided Subject Fidelity Optimization, arXiv 2506.03621 (the gap); the default encoder: house"
 
-    of: Literal["rejected", "chosen"] = "rejected"
-    """The side that is measured."""
-    to: Literal["chosen", "rejected", "images"] = "chosen"
-    """What it is compared with: the other side, or each of the reference images, whose mean is taken."""
     model: Annotated[str, ModelOf("image_encoder")] = "efficientnet"
     """The encoder."""
     column: str = "similarity"
     """Name of the score."""
 
-    def faults(self) -> list[str]:
-        return ["of and to name the same image"] if self.of == self.to else []
-
     def columns_written(self) -> tuple[Column, ...]:
         score, outcome = Score.columns_written(self)
-        other = "images, their mean" if self.to == "images" else f"{self.to} image"
-        return replace(
-            score, doc=f"cosine of the {self.of} image to the {other}, by {self.model}: {score.doc}"
-        ), outcome
+        doc = f"cosine of the rejected image to the chosen one, by {self.model}: {score.doc}"
+        return replace(score, doc=doc), outcome
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         encoder: ImageEncoder = ctx.models[self.model]
-        own = images_in(batch[self.of])
-        if self.to == "images":
-            listed = [images or [] for images in flat(batch["images"]).to_pylist()]
-        else:
-            listed = [[image] for image in images_in(batch[self.to])]
-        counts = [len(others) for others in listed]
-        vectors, outcomes = vectors_of([*own, *(other for others in listed for other in others)], encoder)
-        n, ends = len(own), np.cumsum([len(own), *counts])
-        cosines = np.einsum("nd,nd->n", vectors[np.repeat(np.arange(n), counts)], vectors[n:], dtype=np.float64)
-        found: list[float | None] = []
-        told: list[Outcome] = []
-        for k, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
-            met = [outcomes[k], *outcomes[start:end]] if end > start else [outcomes[k], "no image"]
-            told.append(next((outcome for outcome in met if outcome != "ok"), "ok"))
-            fine = told[-1] == "ok"
-            found.append(float(np.clip(cosines[start - n : end - n].mean(), -1, 1)) if fine else None)
+        n = batch.num_rows
+        data = [data_of(image) for side in self.reads for image in images_in(batch[side])]
+        images, outcomes = [image for image, _ in data], [str(outcome) for _, outcome in data]
+        seen: list[np.ndarray | None] = looked_at(
+            [image if outcome == "ok" else None for image, outcome in data],
+            outcomes,
+            lambda at: list(encoder.encode([images[k] for k in at])),
+        )
+        both = zip(seen[:n], seen[n:], strict=True)
+        found = [None if a is None or b is None else cosine(a, b) for a, b in both]
+        told = [a if a != "ok" else b for a, b in zip(outcomes[:n], outcomes[n:], strict=True)]
         return {self.column: pa.array(found, pa.float64()), f"{self.column}_outcome": pa.array(told, pa.string())}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from rather.core.row import ANSWER, COLUMNS, arrow_vectors, text_messages
+from rather.core.row import ANSWER, arrow_vectors, text_messages
 from rather.core.view import RunView
 from rather.filters.band import Band
 from rather.filters.image_quality import measured
@@ -35,7 +35,6 @@ def answer(image: bytes | None, text: str | None = None) -> dict[str, Any] | Non
 def run(tmp_path: Path, rows: list[dict[str, Any]], stages: str, **told: Any) -> RunView:
     columns = {
         "prompt": text_messages(pa.array([f"a photo of {k}" for k in range(len(rows))])),
-        "images": pa.array([row.get("images") for row in rows], COLUMNS["images"]),
         "chosen": pa.array([row["chosen"] for row in rows], ANSWER),
         "rejected": pa.array([row["rejected"] for row in rows], ANSWER),
     }
@@ -46,23 +45,20 @@ def run(tmp_path: Path, rows: list[dict[str, Any]], stages: str, **told: Any) ->
 
 
 def rows_with_faults() -> list[dict[str, Any]]:
-    """Sound pairs, and one each without an image, broken, without bytes, and without a reference."""
-    refs = [{"bytes": photo(k), "path": None} for k in (7, 8)]
-    sound = [{"chosen": answer(photo(k)), "rejected": answer(photo(k + 1)), "images": refs} for k in range(5)]
+    """Sound pairs, and one each without an image, broken, without bytes and with text only."""
+    sound = [{"chosen": answer(photo(k)), "rejected": answer(photo(k + 1))} for k in range(5)]
     return [
         *sound,
-        {"chosen": answer(photo(1)), "rejected": None, "images": refs},
-        {"chosen": answer(photo(1)[:500]), "rejected": answer(photo(2)), "images": refs},
-        {"chosen": answer(b""), "rejected": answer(photo(2)[:500]), "images": refs},
-        {"chosen": answer(photo(1)), "rejected": answer(photo(2)), "images": []},
-        {"chosen": answer(None, "text"), "rejected": answer(photo(2)), "images": [{"bytes": b"no", "path": None}]},
+        {"chosen": answer(photo(1)), "rejected": None},
+        {"chosen": answer(photo(1)[:500]), "rejected": answer(photo(2))},
+        {"chosen": answer(b""), "rejected": answer(photo(2)[:500])},
+        {"chosen": answer(photo(1)), "rejected": answer(photo(2))},
+        {"chosen": answer(None, "text"), "rejected": answer(photo(2))},
     ]
 
 
 SCORES = """
   - score.image_similarity: {}
-  - score.image_similarity: {to: images, column: fidelity}
-    as: score.fidelity
   - score.image_quality: {}
 """
 
@@ -74,17 +70,11 @@ def test_likeness_is_the_cosine_and_a_bad_image_has_none(tmp_path: Path) -> None
     assert table["similarity_outcome"].to_pylist() == [
         *["ok"] * 5, "no image", "unreadable", "unreadable", "ok", "no image"
     ]  # fmt: skip
-    assert table["fidelity_outcome"].to_pylist() == [
-        *["ok"] * 5, "no image", "ok", "unreadable", "no image", "unreadable"
-    ]  # fmt: skip
-    for k, (near, fidelity) in enumerate(
-        zip(table["similarity"].to_pylist(), table["fidelity"].to_pylist(), strict=True)
-    ):
-        assert (near is None) == (table["similarity_outcome"][k].as_py() != "ok")
+    for k, row in enumerate(table.to_pylist()):
+        assert (row["similarity"] is None) == (row["similarity_outcome"] != "ok")
         if k < 5:
-            a, b, *refs = encoder.encode([photo(k), photo(k + 1), photo(7), photo(8)]).astype(float)
-            assert near == pytest.approx(a @ b, abs=1e-6)
-            assert fidelity == pytest.approx(np.mean([b @ ref for ref in refs]), abs=1e-6)
+            a, b = encoder.encode([photo(k), photo(k + 1)]).astype(float)
+            assert row["similarity"] == pytest.approx(a @ b, abs=1e-6)
 
 
 def test_scores_are_the_same_alone_and_in_company(tmp_path: Path) -> None:
@@ -96,9 +86,8 @@ def test_scores_are_the_same_alone_and_in_company(tmp_path: Path) -> None:
 
 
 def test_the_encoder_is_named_with_the_score() -> None:
-    score = ImageSimilarity(model="my-dino", to="images").columns_written()[0]
-    assert "by my-dino" in score.doc and "image-image proxy" in score.doc and "images, their mean" in score.doc
-    assert ImageSimilarity(of="chosen").faults() != []
+    score = ImageSimilarity(model="my-dino").columns_written()[0]
+    assert "by my-dino" in score.doc and "image-image proxy" in score.doc
 
 
 def test_quality_is_what_it_says() -> None:
@@ -163,5 +152,5 @@ def test_photos_saved_anew_are_found(tmp_path: Path) -> None:
     column = pa.FixedSizeListArray.from_arrays(
         arrow_vectors(vectors).flatten(), encoder.dim, mask=pa.array([False] * 4 + [True, False])
     )
-    why = NearDuplicateImages().select(narrow_of(tmp_path, {"chosen_vector": column})).to_pylist()
+    why = NearDuplicateImages().select(narrow_of(tmp_path, {"chosen_image_vector": column})).to_pylist()
     assert why == [None, None, "near duplicate of an earlier image", None, None, None]
