@@ -27,11 +27,11 @@ class DiagnoseInvariance(Sink):
     """Compare each counterfactual's score with its original's: violations, and which way the score moves.
 
     A violation is a score on the other side of `even`, or a tie where there was none. Rows of one
-    `parent_id` belong together, as `synth.counterfactual_swap` leaves them; rows without a score, or
+    `swap_of` belong together, as `synth.counterfactual_swap` leaves them; rows without a score, or
     without an original that has one, are counted apart.
     """
 
-    reads = ("parent_id", "{by}", "{column}")
+    reads = ("{of}", "{by}", "{column}")
     paper = "counterfactual invariance: Veitch et al., arXiv 2106.00545; the violation rate: house"
 
     column: str = "judge_p"
@@ -40,12 +40,14 @@ class DiagnoseInvariance(Sink):
     """Where the score favours neither side: 0.5 for a chance, 0 for a margin."""
     by: str = "swap"
     """Column that says what was changed; `original` marks the originals."""
+    of: str = "swap_of"
+    """Column that says which rows belong together."""
 
     def sink(self, rows: Frame, ctx: Context) -> Mapping[str, Any]:
         """Facts: rows, compared, measures (all swaps together, then each kind)."""
-        table = rows.table(["parent_id", self.by, self.column])
+        table = rows.table([self.of, self.by, self.column])
         kinds = np.array(flat(table[self.by]).to_pylist(), dtype=object)
-        before, after = paired(codes(table["parent_id"]), kinds == ORIGINAL, floats(table[self.column]))
+        before, after = paired(codes(table[self.of]), kinds == ORIGINAL, floats(table[self.column]))
         swapped = kinds != ORIGINAL
         known = swapped & np.isfinite(before) & np.isfinite(after)
         if not known.any():

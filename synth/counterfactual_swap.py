@@ -37,6 +37,7 @@ class CounterfactualSwap(Map):
         "rejected",
         Column("verdict", "the row's own"),
         Column("swap", "original, names, length or tone", pa.string()),
+        Column("swap_of", "id of the row it was made from; the original has its own", pa.string()),
         Column("swap_side", "what was changed: both answers and the prompt, chosen, or rejected", pa.string()),
         Column("swap_faults", "why other swaps of the same row are missing", pa.list_(pa.string())),
     )
@@ -78,7 +79,7 @@ class CounterfactualSwap(Map):
         made = [one for one in found if not isinstance(one, str)]
         if not made:
             return Drop(wrong[0])
-        shared = {"verdict": row.get("verdict") or "prefer", "swap_faults": wrong}
+        shared = {"verdict": row.get("verdict") or "prefer", "swap_of": row["id"], "swap_faults": wrong}
         return [{"swap": "original", "swap_side": None, **shared}, *(one | shared for one in made)]
 
     async def _swapped(self, kind: Kind, row: Row, ctx: Context) -> Row | str:

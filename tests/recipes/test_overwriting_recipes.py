@@ -31,7 +31,7 @@ def faked(name: str, rows: pa.Table, folder: Path, script: Script) -> RunView:
     pq.write_table(rows, folder / "rows.parquet")
     recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
     fake = {"use": "fake_chat", "script": str(folder / "script.jsonl")}
-    recipe["models"] = {nick: fake | {"name": nick} for nick in recipe["models"]}
+    recipe["models"] = {nick: fake | {"name": nick} for nick in recipe.get("models", {})}
     [(source, options)] = recipe["stages"][0].items()
     recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}
     return run_text(yaml.safe_dump(recipe, sort_keys=False), folder / "run")

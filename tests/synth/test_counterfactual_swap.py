@@ -66,7 +66,13 @@ def test_padding_says_nothing_and_has_its_measure() -> None:
 def test_rows_in_full() -> None:
     found, model = ran(CounterfactualSwap(), ROW, [])
     original, names, length = found
-    assert original == {"swap": "original", "swap_side": None, "verdict": "prefer", "swap_faults": []}
+    assert original == {
+        "swap": "original",
+        "swap_of": "row0",
+        "swap_side": None,
+        "verdict": "prefer",
+        "swap_faults": [],
+    }
     params = json.loads(names["chosen"]["made_by"]["params"])["swaps"]
     say = {text: text.replace("Emily", params["Emily"]).replace("Omar", params["Omar"]) for text in (
         ROW["prompt"][0]["content"], ROW["chosen"]["text"], ROW["rejected"]["text"])}  # fmt: skip
@@ -74,7 +80,7 @@ def test_rows_in_full() -> None:
     assert names["chosen"]["text"] == say[ROW["chosen"]["text"]]
     assert names["rejected"]["text"] == say[ROW["rejected"]["text"]]
     assert (names["swap"], names["swap_side"], names["verdict"]) == ("names", "both", "prefer")
-    assert set(length) == {"rejected", "swap", "swap_side", "verdict", "swap_faults"}
+    assert set(length) == {"rejected", "swap", "swap_of", "swap_side", "verdict", "swap_faults"}
     assert ROW["rejected"]["text"] in length["rejected"]["text"] and length["swap_side"] == "rejected"
     origin = length["rejected"]["made_by"]
     assert origin == {
@@ -124,7 +130,7 @@ def test_a_tone_needs_a_writer() -> None:
 
 
 def scores(**columns: Any) -> pa.Table:
-    return pa.table({"parent_id": ["a", "a", "a", "b", "b", "c", "c"], **columns})
+    return pa.table({"swap_of": ["a", "a", "a", "b", "b", "c", "c"], **columns})
 
 
 def test_violations_by_hand(tmp_path: Path) -> None:

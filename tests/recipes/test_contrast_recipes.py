@@ -1,0 +1,93 @@
+"""Recipes for hard, graded, random and counterfactual negatives run end to end, and cost what their headers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from rather.cli import api
+from rather.synth.swaps import OPENERS
+
+from .test_overwriting_recipes import NOUNS, calls, faked, pairs, written
+
+
+def test_neighbouring_instructions(tmp_path: Path) -> None:
+    """A judge confirms all but one; one prompt needs a second variation."""
+    said: list[tuple[str | list[str], str | list[str]]] = [
+        (["one word: A, B or tie", f"# Answer A\nThe {noun} is hardly"], "B") for noun in NOUNS[1:]
+    ]
+    for noun in NOUNS:
+        other = f"Tell me about the {noun} in a poem."
+        tries = ["Sing!", other] if noun == "poem" else [other]
+        wrong = f"The {noun} is hardly to be told about in verse."
+        said += [([f"# Instruction\nTell me about the {noun}.", "Reply with your"], tries * (2 // len(tries)))]
+        said += [(other, wrong)]
+    said.append(("one word: A, B or tie", "A"))
+    rows = pairs().drop_columns("rejected")
+    view = faked("llmbar-neighbor", rows, tmp_path, [(c, r[::-1] if isinstance(r, list) else r) for c, r in said])
+    found = written(tmp_path)
+    assert len(found) == len(NOUNS) - 1 and {row["confirmed_p"] for row in found} == {1.0}
+    assert all(row["rejected"].endswith("in verse.") and row["instruction_similarity"] > 0.5 for row in found)
+    dropped = {count.stage: count.dropped for count in view.funnel}["synth.confirm_worse"]
+    assert dropped == {"not confirmed: the orders disagree": 1}
+    assert calls(view) == 4 * len(NOUNS) + 1
+
+
+def test_pronouns(tmp_path: Path) -> None:
+    view = api.run("ruff", ["synth.template_contrast.rows=60"], out=tmp_path / "run")
+    found = written(tmp_path)
+    assert len(found) == 60 and sorted({row["distractors"] for row in found}) == [0, 1, 2, 3, 4, 5]
+    assert all(row["chosen"] != row["rejected"] for row in found) and calls(view) == 0
+
+
+def test_graded_likeness(tmp_path: Path) -> None:
+    """Each rate has its own text by the number of its masks; likeness falls as more words are masked."""
+    script: list[tuple[str | list[str], str | list[str]]] = []
+    for noun in NOUNS:
+        again = f"Well known is the {noun}, as the book has some."
+        script += [(["Say the same", noun], again), (["# Second text", again], '{"reason": "so", "similarity": 0.9}')]
+    script += [
+        ("Each <mask> stands", "Something else is in the book."),
+        ("# Second text", '{"reason": "", "similarity": 0.3}'),
+    ]
+    view = faked("claif", pairs().drop_columns("rejected"), tmp_path, script)
+    found = written_own(tmp_path)
+    again = [row for row in found if row["mask_rate"] == 0]
+    assert len(again) == len(NOUNS) and {(row["verdict"], round(row["similarity"], 3)) for row in again} == {
+        ("tie", 0.82)
+    }
+    assert sum(row["mask_rate"] is None for row in found) == 2 * len(NOUNS)
+    assert sum(bool(row["mask_rate"]) for row in found) == len(NOUNS), "the other seven repeat it"
+    # one judgement of each text: equal requests are paid for once, and seven of nine copies are the same here
+    assert calls(view) == (9 + 2) * len(NOUNS)
+
+
+def written_own(folder: Path) -> list[dict[str, object]]:
+    """The rows written in our own columns."""
+    rows: list[dict[str, object]] = pq.read_table(folder / "run" / "data" / "data").to_pylist()
+    return rows
+
+
+def test_random_negatives_and_their_risk(tmp_path: Path) -> None:
+    rows = pairs().drop_columns("rejected")
+    view = faked("random-negatives", rows, tmp_path, [])
+    found = written(tmp_path)
+    facts = view.facts["diagnose.false_negative_risk"]
+    assert facts["k"] == 3 and 0 < len(found) == 3 * len(NOUNS) - facts["left_out"]
+    assert all(row["chosen"] != row["rejected"] for row in found) and calls(view) == 0
+
+
+def test_a_judge_that_follows_length_is_found_out(tmp_path: Path) -> None:
+    """It prefers what begins with idle words, and else the answer that is right: names and tone do not matter to it."""
+    script: list[tuple[str | list[str], str | list[str]]] = []
+    for begin in (*OPENERS, *(f"The {noun} is well" for noun in NOUNS)):
+        script += [(f"# Answer {letter}\n{begin}", letter) for letter in ("A", "B")]
+    script.append(("# Tone", "The thing is hardly known at all, none of it is in any book!"))
+    view = faked("counterfactual-swap", pairs("Emily asks about the {}."), tmp_path, script)
+    told = {line["measure"]: line["value"] for line in view.facts["diagnose.invariance"]["measures"]}
+    assert told["length: verdict changes"] == 1.0 and told["length: the score moves"] == -1.0
+    assert told["names: verdict changes"] == told["tone: verdict changes"] == 0.0
+    assert told["all swaps: verdict changes"] == 0.3333 and told["swaps without a score to compare"] == 0.0
+    kinds = [row["swap"] for row in written(tmp_path)]
+    assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(("original", "names", "length", "tone"), 11)
+    assert calls(view) == 9 * len(NOUNS)
