@@ -126,7 +126,8 @@ class Refine(Map):
             sound += [
                 Refinement(verdict.value, seed)
                 for seed, verdict in zip(seeds, said, strict=True)
-                if verdict.ok and not is_degenerate(verdict.value, values["answer"], self.forbidden)
+                if verdict.ok
+                and not is_degenerate(verdict.value, values["answer"], self.forbidden, self.part == "code")
             ]
         if not sound:
             raise Dropped("no sound refinement", {"drawn": drawn})

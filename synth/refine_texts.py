@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 from ..core.stage import Dropped, Row
 from .overlap import words_of
+from .verifiers_code import python_in
 
 
-def is_degenerate(text: str, original: str, forbidden: Sequence[str]) -> bool:
-    """Whether a refinement says nothing, changes no word of the answer, or holds a forbidden text (in any case)."""
-    words = words_of(text)
-    held = (one.casefold() in text.casefold() for one in forbidden)
-    return not words or words == words_of(original) or any(held)
+def is_degenerate(text: str, original: str, forbidden: Sequence[str], code: bool = False) -> bool:
+    """Whether a refinement says nothing, changes no word (of code: nothing but space), or holds a forbidden text."""
+    held = any(one.casefold() in text.casefold() for one in forbidden)
+    if code:
+        one, other = ((python_in(program) or program).split() for program in (text, original))
+    else:
+        one, other = words_of(text), words_of(original)
+    return held or not one or one == other
 
 
 def feedback_of(row: Row, column: str) -> str:

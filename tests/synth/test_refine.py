@@ -172,6 +172,13 @@ def test_of_programs_one_that_passes_is_kept() -> None:
     )
 
 
+def test_a_program_is_changed_by_a_sign() -> None:
+    """What words alone would not show: of programs only space does not count."""
+    stage = Refine(samples=2, retries=0, answer="rejected", select="random", part="code")
+    [found], _ = ran(stage, CODE, [("# Old code", ["def f(x):\n  return x  + x", "def f(x):\n    return x * x"])])
+    assert found["chosen"]["text"] == "def f(x):\n    return x * x" and found["n_refinements"] == 1
+
+
 @pytest.mark.skipif(sandbox_fault() is not None, reason="programs cannot be shut in on this machine")
 def test_programs_that_fail_and_programs_that_passed_before() -> None:
     """Pitfall: a row marked as passing may speak of the first program: it is run before anything is asked."""
