@@ -1,0 +1,93 @@
+"""Recipes that paint run from rows to a dataset on fake painters, and pay for nothing twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from rather.cli import api
+from rather.core.view import RunView
+
+from ..photos import photo_folder
+from ..runs import run_text
+
+
+def faked(name: str, source: Path, out: Path, *sets: str, **models: dict[str, Any]) -> RunView:
+    """A shipped recipe on these rows, its models replaced."""
+    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
+    recipe["models"] = {nick: models.get(nick, {"use": "fake_painter", "name": nick}) for nick in recipe["models"]}
+    next(iter(recipe["stages"][0].values()))["path"] = str(source)
+    return run_text(yaml.safe_dump(recipe, sort_keys=False), out, *sets)
+
+
+def calls(view: RunView) -> tuple[int, int]:
+    """Calls made and reused; nothing failed."""
+    assert all(count.failed == 0 for count in view.funnel)
+    return sum(count.calls for count in view.funnel), sum(count.calls_reused for count in view.funnel)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return photo_folder(tmp_path_factory.mktemp("photos") / "photos", subjects=3, each=2)
+
+
+OPEN = ("filter.band.low=-1", "filter.band.high=1")
+
+
+def test_cdns_writes_quadruplets_and_paints_once(tmp_path: Path, photos: Path) -> None:
+    view = faked("cdns", photos, tmp_path / "one", *OPEN)
+    assert calls(view) == (6, 0), "one painting a row"
+    table = pq.read_table(tmp_path / "one/data/data")
+    assert {"reference", "prompt", "target", "negative", "degrade_visual", "degrade_text"} <= set(table.column_names)
+    assert table.num_rows == 6
+    for row in table.to_pylist():
+        originals = {path.read_bytes() for path in photos.rglob("*.jpeg")}
+        assert row["reference"]["bytes"] in originals and row["target"]["bytes"] in originals
+        assert row["negative"]["bytes"] not in originals
+        told = json.loads(row["degrade_params"])
+        assert told["visual"] == "blur" and told["prompt"].startswith("a photo of subject")
+        assert -1 <= row["rejected_dino"] <= 1 and row["chosen_dino"] is not None
+    again = faked("cdns", photos, tmp_path / "two", *OPEN)
+    assert calls(again) == (0, 6)
+    assert pq.read_table(tmp_path / "two/data/data").equals(table)
+
+
+def test_a_band_keeps_what_is_neither_too_near_nor_too_far(tmp_path: Path, photos: Path) -> None:
+    wide = faked("cdns", photos, tmp_path / "one", *OPEN)
+    found = sorted(wide.frame("score.dino").table(["rejected_dino"])["rejected_dino"].to_pylist())
+    narrow = (f"filter.band.low={found[1]}", f"filter.band.high={found[-2]}")
+    kept = faked("cdns", photos, tmp_path / "two", *narrow)
+    count = next(c for c in kept.funnel if c.stage == "filter.band")
+    assert count.rows_in == 6 and count.rows_out == 4 and sorted(count.dropped.values()) == [1, 1]
+    assert calls(kept) == (0, 6), "another band wakes no painter"
+
+
+def test_lee_t2i_pairs_good_with_bad_and_logs_wrong_prompts(tmp_path: Path) -> None:
+    objects = tmp_path / "objects.jsonl"
+    objects.write_text("\n".join(json.dumps({"object": name}) for name in ("dog", "wolf")), encoding="utf-8")
+    view = faked("lee-t2i", objects, tmp_path / "run", judge={"use": "fake_chat"})
+    counts = {count.stage: count for count in view.funnel}
+    assert counts["synth.prompt_grid"].rows_out == 16 and calls(view)[0] == 16 * (4 + 4)
+    assert 0 < counts["pair.extremes"].rows_out <= 16
+    table = pq.read_table(tmp_path / "run/data/data")
+    assert {"caption", "jpg_0", "jpg_1", "label_0", "slots", "prompts_neg"} <= set(table.column_names)
+    for row in table.to_pylist():
+        assert row["jpg_0"] != row["jpg_1"] and len(row["prompts_neg"]) == 3
+        assert all(entry["prompt"] != row["caption"] for entry in row["prompts_neg"])
+
+
+def test_uso_triplets_are_kept_by_content_and_style(tmp_path: Path, photos: Path) -> None:
+    opened = [f"{stage}.{end}" for stage in ("same_content", "in_style", "no_leak") for end in ("low=-1", "high=1")]
+    view = faked("uso-triplets", photos, tmp_path / "one", *opened)
+    assert calls(view) == (12, 0), "two paintings a triplet"
+    table = pq.read_table(tmp_path / "one/data/data")
+    assert {"content_image", "style_image", "stylised_image", "style"} <= set(table.column_names)
+    assert table.num_rows == 6
+    named = view.frame("score.style").table(["chosen_style_by"])["chosen_style_by"].to_pylist()
+    assert all(name.startswith("fallback: ") for name in named)
+    shut = faked("uso-triplets", photos, tmp_path / "two", "same_content.low=0.96999")
+    assert {count.stage: count for count in shut.funnel}["same_content"].dropped == {"below the band": 6}
