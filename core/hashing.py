@@ -22,7 +22,7 @@ _STEP: Final = U64(0x9E3779B97F4A7C15)
 _M1: Final = U64(0xBF58476D1CE4E5B9)
 _M2: Final = U64(0x94D049BB133111EB)
 _NULL: Final = U64(0xD6E8FEB86659FD93)
-_CHUNK: Final = 1 << 15  # words worked on at once: the scratch arrays stay in the cache
+_CHUNK: Final = 1 << 16  # words worked on at once: scratch arrays stay in the cache, threads seldom meet
 _MOST_BYTES: Final = (1 << 31) - 1  # of one array with 32-bit offsets
 
 

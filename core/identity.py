@@ -54,17 +54,22 @@ class Occurrences:
         known = np.flatnonzero(self._seen(hashes))
         if len(known):
             rank[known] += self._count(hashes[known])
+        self._mark(ordered)
         self._add(ordered)
         return rank
 
     def _seen(self, hashes: np.ndarray) -> np.ndarray:
-        """False where no equal hash came before; marks them all as seen."""
+        """False where no equal hash came before."""
         first = hashes >> U64(64 - _SEEN_BITS)
-        at, bit = (first >> U64(3)).astype(np.int64), (first & U64(7)).astype(np.uint8)
-        seen: np.ndarray = (self._bits[at] >> bit) & 1
-        for number in range(8):
-            self._bits[at[bit == number]] |= np.uint8(1 << number)
+        seen: np.ndarray = (self._bits[(first >> U64(3)).astype(np.int64)] >> (first & U64(7)).astype(np.uint8)) & 1
         return seen
+
+    def _mark(self, ordered: np.ndarray) -> None:
+        """Set the bits of sorted hashes; those of one byte are joined first, so that each is written once."""
+        first = ordered >> U64(64 - _SEEN_BITS)
+        at, bits = (first >> U64(3)).astype(np.int64), np.uint8(1) << (first & U64(7)).astype(np.uint8)
+        heads = np.flatnonzero(np.diff(at, prepend=~at[:1]))
+        self._bits[at[heads]] |= np.bitwise_or.reduceat(bits, heads)
 
     def _count(self, hashes: np.ndarray) -> np.ndarray:
         order = np.argsort(hashes)

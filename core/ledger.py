@@ -21,7 +21,7 @@ _LONGEST_TEXT: Final = 64
 def entries(table: pa.Table, positions: np.ndarray, reasons: pa.Array, values: Sequence[str]) -> pa.Table:
     """Ledger rows for the rows of `table` that have a reason; `values` are columns to keep beside it."""
     gone = pc.is_valid(reasons)
-    kept = table.filter(gone)
+    kept = table.select(["id", "place", *values]).filter(gone)
     why = reasons.filter(gone).cast(pa.string()).dictionary_encode().cast(REASON)
     columns: dict[str, Any] = {
         "pos": pa.array(positions[gone.to_numpy(zero_copy_only=False)]),

@@ -52,7 +52,7 @@ class Sample:
     def _halve(self) -> None:
         self._halvings += 1
         left = self._keys <= self._bound()
-        held = pa.concat_tables(self._held).filter(pa.array(left)).combine_chunks()
+        held = pa.concat_tables(self._held).filter(pa.array(left))
         self._held, self._keys, self._bytes = [held], self._keys[left], held.nbytes
 
     def _bound(self) -> np.uint64:
