@@ -185,11 +185,10 @@ class Checker:
         if entry.condition is None:
             return None
         try:
-            return (
-                None
-                if holds(entry.condition)
-                else f"if: {str(entry.condition).lower() if isinstance(entry.condition, bool) else entry.condition}"
-            )
+            if holds(entry.condition, {model.nickname for model in self.recipe.models}):
+                return None
+            told = str(entry.condition).lower() if isinstance(entry.condition, bool) else entry.condition
+            return f"if: {told}"
         except RatherError as error:
             self.fault(entry.line, f"{entry.name}: {error.cause}", error.hint)
             return None

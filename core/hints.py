@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -14,15 +15,18 @@ from .row import SYSTEM
 from .yamlfile import expand
 
 
-def holds(condition: str | bool) -> bool:
-    """Whether an `if:` is true here: gpu, `env NAME`, `extra NAME`, true, false, or `not …` of these."""
+def holds(condition: str | bool, models: Collection[str] = ()) -> bool:
+    """Whether an `if:` is true here: gpu, `env NAME`, `extra NAME`, `model NAME`, true, false, or `not …` of these.
+
+    `models` are the nicknames the recipe gives.
+    """
     if isinstance(condition, bool):
         return condition
     missing: set[str] = set()
     words = str(expand(condition, missing)).split()
     nots = next((k for k, word in enumerate(words) if word != "not"), len(words))
     if nots:
-        return holds(" ".join(words[nots:])) != bool(nots % 2)
+        return holds(" ".join(words[nots:]), models) != bool(nots % 2)
     match words:
         case ["gpu"]:
             return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
@@ -34,13 +38,10 @@ def holds(condition: str | bool) -> bool:
             return bool(os.environ.get(name))
         case ["extra", module]:
             return importable(module)
-    raise RecipeError(
-        [
-            Fault(
-                0, f"if: {condition} is not understood", "it takes gpu, env NAME, extra MODULE, true, false, or `not …`"
-            )
-        ]
-    )
+        case ["model", nickname]:
+            return nickname in models
+    hint = "it takes gpu, env NAME, extra MODULE, model NICKNAME, true, false, or `not …`"
+    raise RecipeError([Fault(0, f"if: {condition} is not understood", hint)])
 
 
 def marks_of(info: Any) -> list[Any]:

@@ -38,13 +38,21 @@ def _apply_set(recipe: Recipe, text: str) -> Recipe:
     head, _, option = target.rpartition(".")
     if not head:
         raise InputError(f"nothing called {target}", hint="use stage.option=value")
+    if head == "models":
+        if not isinstance(value.value, dict):
+            raise InputError(
+                f"models.{option} is a model", hint=f"set models.{option}={{use: …, name: …}} or one option"
+            )
+        for name, given in value.value.items():
+            recipe = _set_model(recipe, option, str(name), given)
+        return recipe
     if head.startswith("models."):
         return _set_model(recipe, head.removeprefix("models."), option, value)
     index = _find_entry(recipe, head)
     entry = recipe.stages[index]
     if option == "if":
         if not isinstance(value.value, (str, bool)):
-            raise InputError("if takes gpu, `env NAME`, `extra NAME`, true or false, or `not …`")
+            raise InputError("if takes gpu, `env NAME`, `extra NAME`, `model NAME`, true or false, or `not …`")
         changed = replace(entry, condition=value.value)
     else:
         changed = replace(entry, options=entry.options | {option: Located(value.value, entry.line)})
