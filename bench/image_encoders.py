@@ -1,0 +1,144 @@
+"""Images a second of neural image encoders, and their ratio to a bare batched loop over the same model.
+
+    RATHER_TEST_DATA=... python bench/image_encoders.py [--rounds 3] [--images 48] [--stream 100000]
+
+Models have the published shapes and random weights, saved to a folder and loaded as a user would. The
+bare loop decodes, prepares and runs batches of 8, one after the other. Loop and encoder take turns; the
+best of the rounds counts. `--stream N` instead encodes N small synthetic images, made on the way, with a
+narrow model whose vectors are kept, and prints the size of the process and its growth after a tenth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from encoders import compare  # the sibling script
+from rather.core.registry import models
+from rather.core.vectors import KeptEncoder
+from rather.models.imaging import decoded
+
+BATCH = 8
+
+
+def clip(folder: Path) -> tuple[str, Callable[[list[bytes]], np.ndarray]]:
+    """CLIP ViT-B/32 of OpenCLIP."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    network, _, prepare = open_clip.create_model_and_transforms("ViT-B-32")
+    save_file(network.state_dict(), folder / "open_clip_model.safetensors")
+    told = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
+    (folder / "open_clip_config.json").write_text(json.dumps(told))
+    network.eval()
+
+    def bare(images: list[bytes]) -> np.ndarray:
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                batch = torch.stack([prepare(decoded(image)) for image in images[start : start + BATCH]])
+                found.append(torch.nn.functional.normalize(network.encode_image(batch), dim=-1).numpy())
+        return np.concatenate(found)
+
+    return "open_clip", bare
+
+
+def dino(folder: Path, **shape: Any) -> tuple[str, Callable[[list[bytes]], np.ndarray]]:
+    """DINOv2 ViT-S/14 at 224 pixels, unless another shape is given."""
+    import torch
+    from transformers import AutoImageProcessor, BitImageProcessor, Dinov2Config, Dinov2Model
+
+    small = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 224, "patch_size": 14}
+    network = Dinov2Model(Dinov2Config(**(small | shape)))
+    network.save_pretrained(folder)
+    side = (small | shape)["image_size"]
+    BitImageProcessor(
+        size={"shortest_edge": side},
+        crop_size={"height": side, "width": side},
+        image_mean=[0.5] * 3,
+        image_std=[0.2] * 3,
+    ).save_pretrained(folder)
+    processor = AutoImageProcessor.from_pretrained(folder)
+    network.eval()
+
+    def bare(images: list[bytes]) -> np.ndarray:
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                pictures = [decoded(image) for image in images[start : start + BATCH]]
+                states = network(**processor(images=pictures, return_tensors="pt")).last_hidden_state[:, 0]
+                found.append(torch.nn.functional.normalize(states, dim=-1).numpy())
+        return np.concatenate(found)
+
+    return "dino", bare
+
+
+def synthetic(n: int) -> Iterator[bytes]:
+    """Small JPEGs, unlike one another, made when they are asked for."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for k in range(n):
+        out = io.BytesIO()
+        field = rng.integers(0, 256, (3, 3, 3)).astype(np.uint8)
+        Image.fromarray(field).resize((64, 48)).save(out, "JPEG", comment=str(k).encode())
+        yield out.getvalue()
+
+
+def peak_mib() -> float:
+    """Largest resident size of the process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def stream(n: int, chunk: int = 512) -> dict[str, Any]:
+    """Encode n images in chunks, as a stage does; growth of the process after the first tenth."""
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    with tempfile.TemporaryDirectory() as folder:
+        dino(Path(folder), **shape)
+        spec = models()["dino"](name=folder, device="cpu")
+        encoder = KeptEncoder(spec.load(), spec.identity(), Path(folder) / "vectors")
+        waiting, done, early = list[bytes](), 0, 0.0
+        for image in synthetic(n):
+            waiting.append(image)
+            if len(waiting) == chunk:
+                done += len(encoder.encode(waiting))
+                waiting = []
+                early = peak_mib() if done <= n // 10 else early
+        done += len(encoder.encode(waiting))
+    return {"streamed": done, "peak_mib": round(peak_mib()), "growth_mib": round(peak_mib() - early)}
+
+
+def main() -> None:
+    """Print one JSON line a comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=48)
+    parser.add_argument("--stream", type=int, default=0)
+    options = parser.parse_args()
+    if options.stream:
+        print(json.dumps(stream(options.stream)))
+        return
+    data = Path(os.environ.get("RATHER_TEST_DATA", ""))
+    if not (data / "images").is_dir():
+        sys.exit("RATHER_TEST_DATA must name the folder of real data")
+    photos = [file.read_bytes() for file in sorted((data / "images").rglob("*.jpg"))][: options.images]
+    for made in (clip, dino):
+        with tempfile.TemporaryDirectory() as folder:
+            use, bare = made(Path(folder))
+            encoder = models()[use](name=folder, device="cpu").load()
+            assert np.allclose(encoder.encode(photos[:9]), bare(photos[:9]), atol=1e-4)
+            print(json.dumps(compare(use, encoder.encode, bare, photos, options.rounds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
