@@ -69,7 +69,7 @@ class DiagnoseFalseNegativeRisk(Sink):
         if classes:
             lines += [
                 plain("latent classes of prompts", classes),
-                plain("classes if all were equal (1 / Σ p²)", 1 / chance),
+                plain("classes if all were equal (1 / Σ p²)", 1 / chance if chance else float("nan")),
                 plain("a draw collides, by classes", chance, "Σ p²"),
                 plain(f"one of {k} draws collides, by classes", at_least_one(chance, k), "1 - (1 - Σ p²)^k"),
             ]
@@ -117,14 +117,17 @@ def by_row(draws: tuple[np.ndarray, np.ndarray]) -> tuple[Estimate, Estimate, in
 
 
 def class_shares(unit: np.ndarray, neighbours: int, least: float) -> tuple[int, float]:
-    """Classes of unit vectors [n, d] by Louvain on their neighbours of cosine `least` or more, and Σ p²."""
+    """Classes of unit vectors [n, d] by Louvain on their neighbours of cosine `least` or more, and Σ p².
+
+    Σ p² is estimated without bias, as the share of pairs of different vectors that are of one class.
+    """
     found = nearest(unit, min(neighbours, len(unit) - 1))
     near = 1 - found.distances.astype(np.float64) ** 2 / 2 >= least
     at = np.repeat(np.arange(len(unit)), near.sum(axis=1))
     to = found.indices[near]
     edges = sorted({(min(a, b), max(a, b)) for a, b in zip(at.tolist(), to.tolist(), strict=True)})
-    shares = np.bincount(communities(len(unit), edges)) / len(unit)
-    return len(shares), float((shares**2).sum())
+    sizes = np.bincount(communities(len(unit), edges)).astype(np.float64)
+    return len(sizes), float((sizes * (sizes - 1)).sum() / (len(unit) * (len(unit) - 1)))
 
 
 def at_least_one(chance: float, k: int) -> float:

@@ -14,6 +14,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
 from ..models.readers import read_choice, read_json, read_text, read_yes_no
+from .confirming import Strength
 from .listing import TEXT, listed, record
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
 
@@ -63,6 +64,8 @@ class CausalAugment(Map):
     """Have the list of attributes revised once."""
     each: Annotated[int, Field(ge=1, le=20)] = 1
     """Attributes along which each answer is rewritten, drawn from the list for the row."""
+    strength: Strength = "clear"
+    """How much better or worse an edit is to be: subtle, clear or gross."""
     sides: Annotated[tuple[Side, ...], Field(min_length=1)] = ("chosen", "rejected")
     """Which answers are rewritten."""
     length_ratio: Annotated[float, Field(gt=1)] = 1.5
@@ -117,7 +120,7 @@ class CausalAugment(Map):
         """A pair of the base answer and its edit, or why there is none."""
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, 8)
-        values = {"prompt": prompt, "answer": base["text"], **attribute}
+        values = {"prompt": prompt, "answer": base["text"], "strength": self.strength, **attribute}
         standing = await judge.verdict("standing", values, read_choice(("weak", "strong")), pictures=pictures)
         if not standing.ok:
             return f"standing: {standing.outcome.value}"
@@ -134,7 +137,7 @@ class CausalAugment(Map):
         check = await judge.verdict("verify", asked, read_yes_no(), pictures=pictures)
         if not (check.ok and check.value):
             return "edit not verified" if check.ok else f"verify: {check.outcome.value}"
-        params = {"attribute": attribute, "base": side, "log_ratio": round(ratio, 4)}
+        params = {"attribute": attribute, "base": side, "strength": self.strength, "log_ratio": round(ratio, 4)}
         other = answer(edit.value, made_by(self.name, direction, params, writer.model.name, ctx.seed))
         chosen, rejected = (other, base) if direction == "upgrade" else (base, other)
         return {

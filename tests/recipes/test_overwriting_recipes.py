@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,13 @@ THINGS = ("red tower", "old bridge", "stone mill", "lake house")
 PLACES, YEARS, HEIGHTS = ("Paris", "Rome", "Oslo"), ("1889", "1901", "1923"), ("330", "100", "75")
 
 
-def faked(name: str, rows: pa.Table, folder: Path, script: Script) -> RunView:
-    """Run a shipped recipe on these rows, every chat model replaced by a fake with recorded replies."""
+def faked(
+    name: str, rows: pa.Table, folder: Path, script: Script, more: Mapping[str, Mapping[str, Any]] | None = None
+) -> RunView:
+    """Run a shipped recipe on these rows, every chat model replaced by a fake with recorded replies.
+
+    `more` are further options by stage.
+    """
     folder.mkdir(exist_ok=True)
     told = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in script)
     (folder / "script.jsonl").write_text(told, encoding="utf-8")
@@ -34,6 +39,10 @@ def faked(name: str, rows: pa.Table, folder: Path, script: Script) -> RunView:
     recipe["models"] = {nick: fake | {"name": nick} for nick in recipe.get("models", {})}
     [(source, options)] = recipe["stages"][0].items()
     recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}
+    for stage in recipe["stages"]:
+        for name, options in (more or {}).items():
+            if name in stage:
+                stage[name] |= options
     return run_text(yaml.safe_dump(recipe, sort_keys=False), folder / "run")
 
 
@@ -149,3 +158,13 @@ def test_crome_keeps_originals_causal_pairs_and_ties(tmp_path: Path) -> None:
     }
     dropped = {count.stage: count.dropped for count in view.funnel}["filter.rm_uncertain"]
     assert len(rows) + sum(dropped.values()) == len(made)
+
+
+def test_claims_share_a_topic_only_where_they_look_at_one_place(tmp_path: Path) -> None:
+    """A picture of one colour draws no claim anywhere: with maps there is no topic, and whole answers stand."""
+    columns = {"prompt": [f"Tell me of the {thing}." for thing in THINGS]}
+    columns["images"] = [[{"bytes": png(k), "path": None}] for k in range(len(THINGS))]
+    mapped = {"synth.overwrite_topics": {"relevance": "fake_image_text"}}
+    view = faked("tpo-vision", pa.table(columns), tmp_path, tower_script(), mapped)
+    assert {row["overwrite_fallback"] for row in written(tmp_path)} == {"no answer qualifies"}
+    assert calls(view) == len(THINGS) * (10 + 3 * 3 + 9 * 2)

@@ -42,7 +42,9 @@ def test_both_answers_in_full() -> None:
 
     def made(text: str, method: str, base: str, ratio: float) -> dict[str, Any]:
         params = json.dumps(
-            {"attribute": FACT, "base": base, "log_ratio": ratio}, sort_keys=True, separators=(",", ":")
+            {"attribute": FACT, "base": base, "strength": "clear", "log_ratio": ratio},
+            sort_keys=True,
+            separators=(",", ":"),
         )
         return {
             "text": text, "turns": None, "image": None, "model": "scripted",
@@ -119,6 +121,14 @@ def test_more_attributes_without_revision() -> None:
 def test_a_tie_stays_a_tie_and_what_is_made_of_it_is_none() -> None:
     found, _ = ran(CausalAugment(), {**ROW, "verdict": "tie"}, SOUND)
     assert [row["verdict"] for row in found] == ["tie", "prefer", "prefer"]
+
+
+@pytest.mark.parametrize(("strength", "how"), [("subtle", "slightly"), ("clear", "clearly"), ("gross", "very much")])
+def test_a_strength_is_told_to_the_writer(strength: str, how: str) -> None:
+    found, model = ran(CausalAugment(strength=strength), ROW, SOUND)
+    assert json.loads(found[1]["rejected"]["made_by"]["params"])["strength"] == strength
+    for word in ("better", "worse"):
+        assert sum(f"Make a reply {how} {word}" in text for text in model.asked) == 1
 
 
 def test_an_absent_answer_is_not_rewritten() -> None:
