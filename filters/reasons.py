@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,19 @@ def codes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def rank_within(groups: np.ndarray, value: np.ndarray) -> np.ndarray:
     """int64 [n]: 0 for the largest value of its group; equal values rank by position."""
+    rank = np.empty(len(groups), np.int64)
+    odd = (groups & groups.dtype.type(1)).astype(bool)
+
+    def fill(half: np.ndarray) -> None:
+        at = np.flatnonzero(half)
+        rank[at] = _ranks(groups[at], value[at])
+
+    with ThreadPoolExecutor(2) as pool:  # a group stands in one half as a whole, and sorting lets others run
+        list(pool.map(fill, (odd, ~odd)))
+    return rank
+
+
+def _ranks(groups: np.ndarray, value: np.ndarray) -> np.ndarray:
     by_group = np.argsort(groups)  # unlike a stable sort it is vectorised; equal keys are put right below
     ordered = groups[by_group]
     code = np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]]))[: len(groups)]
