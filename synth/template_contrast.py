@@ -91,7 +91,8 @@ class TemplateContrast(Source):
                 "verdict": pa.array(["prefer"] * len(made)),
                 **{name: pa.array([getattr(one, name) for one in made], kind) for name, kind in _FACTS.items()},
             }
-            yield pa.table({name: held[name] for name in held if columns is None or name in columns})
+            names = [name for name in held if columns is None or name in columns]
+            yield pa.table([held[name] for name in names], schema=pa.schema([_field(n, held[n].type) for n in names]))
 
     def _answer(self, text: str, attribute: str) -> dict[str, object]:
         return answer(text, made_by(self.name, "slot grammar", {"attribute": attribute}, None, self.seed % 2**64))
@@ -101,6 +102,11 @@ class TemplateContrast(Source):
 
     def _grammar(self) -> Grammar:
         return read_grammar(PACKAGED if self.grammar is None else Path(self.grammar))
+
+
+def _field(name: str, kind: pa.DataType) -> pa.Field:
+    """The prompt is plain text, which is how trainers then get it."""
+    return pa.field(name, kind, metadata={b"form": b"text"} if name == "prompt" else None)
 
 
 def _walk(size: int, rng: Random) -> Iterator[int]:

@@ -38,6 +38,7 @@ def test_pronouns(tmp_path: Path) -> None:
     found = written(tmp_path)
     assert len(found) == 60 and sorted({row["distractors"] for row in found}) == [0, 1, 2, 3, 4, 5]
     assert all(row["chosen"] != row["rejected"] for row in found) and calls(view) == 0
+    assert isinstance(pq.read_table(tmp_path / "run" / "data" / "data")["prompt"][0].as_py(), str)
 
 
 def test_graded_likeness(tmp_path: Path) -> None:
