@@ -14,6 +14,8 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_choice
+from .confirming import PROMPTS as CONFIRM
+from .confirming import Strength, aimed, rated
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
 from .overlap import words_of
 
@@ -25,6 +27,12 @@ PATTERNS: Final[Mapping[Pattern, str]] = {
     "inference": "It is reasoned out wrongly and does not follow from what is known.",
 }
 """Patterns of hallucination and what each means."""
+DEGREES: Final[Mapping[Strength, str]] = {
+    "subtle": "Hardly: one detail is off, and only someone who knows the matter well would notice.",
+    "clear": "Clearly: whoever knows the answer sees at once that this is another one.",
+    "gross": "Grossly: it misses the matter, though it is said just as surely.",
+}
+"""How wrong an answer is to be."""
 
 
 @final
@@ -52,6 +60,15 @@ class Hallucinate(Map):
         Column("verdict", "always prefer"),
         Column("hallucination", "its pattern: comprehension, factualness, specificity or inference", pa.string()),
         Column("n_hallucinations", "sound wrong answers it was chosen from", pa.int32()),
+        Column(
+            "judged_margin",
+            "judge's rating of chosen less that of rejected; null without a target",
+            pa.float64(),
+            "points of 10",
+            -9,
+            9,
+            "higher: rejected is worse",
+        ),
     )
     paper = "HaluEval, arXiv 2305.11747: sampling then filtering, its four patterns of question answering"
 
@@ -72,6 +89,13 @@ class Hallucinate(Map):
     """Wrong answers asked for."""
     longer: Annotated[int, Field(ge=0)] | None = 5
     """Most words a wrong answer may have beyond the right one; null = any."""
+    strength: Strength = "clear"
+    """How wrong they are to be: subtle, clear or gross."""
+    target_margin: tuple[float, float] | None = None
+    """Least and greatest margin, in points of 10, that a judge's ratings of both answers may have: wrong answers
+    are written one after the other, grosser or subtler, until one fits; null = no rating."""
+    tries: Annotated[int, Field(ge=1)] = 3
+    """Most wrong answers written for a target margin."""
     prompts: str = "hallucinate"
     """A template of the package, or a file."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -80,38 +104,78 @@ class Hallucinate(Map):
     """Most tokens of a wrong answer."""
 
     def faults(self) -> Sequence[str]:
-        return TEMPLATES.faults(self.prompts)
+        found = TEMPLATES.faults(self.prompts)
+        if self.target_margin and self.judge is None:
+            found.append("target_margin needs a judge, best another model than the writer")
+        if self.target_margin and self.target_margin[0] > self.target_margin[1]:
+            found.append("target_margin: give the smaller margin first")
+        return found
 
     def materials(self) -> tuple[str, ...]:
-        return TEMPLATES.digests(self.prompts)
+        return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
 
     def calls_a_row(self) -> float:
-        return float(self.samples + (self.samples > 1))
+        return 1.0 + 2.0 * self.tries if self.target_margin else float(self.samples + (self.samples > 1))
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         right = answer_of(row)
         most = None if self.longer is None else len(words_of(right)) + self.longer
         values = {"prompt": prompt_of(row), "answer": right, "knowledge": row.get(self.knowledge) or "", "most": most}
-        writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
-        rng = ctx.rng(row["id"])
-        drawn = [
-            p for _ in range(0, self.samples, len(self.patterns)) for p in rng.sample(self.patterns, len(self.patterns))
-        ]
+        drawn = self._patterns(self.tries if self.target_margin else self.samples, ctx.rng(row["id"]))
+        if self.target_margin:
+            return [await self._aimed(self.target_margin, values, drawn, ctx)]
+        writer = self._writer(ctx)
         tales = await asyncio.gather(*(
-            self._tale(writer, values, pattern, ctx.seed + k) for k, pattern in enumerate(drawn[: self.samples])
+            self._tale(writer, values, self.strength, pattern, ctx.seed + k) for k, pattern in enumerate(drawn)
         ))  # fmt: skip
         sound = list({tale.text: tale for tale in tales if tale is not None}.values())
         if not sound:
             raise Dropped("no sound wrong answer", {"asked": self.samples})
-        best = await self._best(sound, values, rng, ctx) if len(sound) > 1 else sound[0]
-        origin = made_by(self.name, best.pattern, {"of": len(sound)}, writer.model.name, best.seed)
-        return [{
-            "rejected": answer(best.text, origin), "verdict": "prefer", "hallucination": best.pattern,
-            "n_hallucinations": len(sound),
-        }]  # fmt: skip
+        best = await self._best(sound, values, ctx.rng(row["id"]), ctx) if len(sound) > 1 else sound[0]
+        return [self._told(best, ctx, len(sound), self.strength, None)]
 
-    async def _tale(self, writer: Writer, values: Mapping[str, Any], pattern: Pattern, seed: int) -> _Tale | None:
-        said = await writer.verdict("write", {**values, "meaning": PATTERNS[pattern]}, seed=seed)
+    def _writer(self, ctx: Context) -> Writer:
+        return Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
+
+    def _patterns(self, n: int, rng: Random) -> list[Pattern]:
+        """n patterns by chance, none again before all have come."""
+        rounds = range(0, n, len(self.patterns))
+        return [pattern for _ in rounds for pattern in rng.sample(self.patterns, len(self.patterns))][:n]
+
+    def _told(self, tale: _Tale, ctx: Context, of: int, strength: Strength, margin: float | None) -> Row:
+        params = {"of": of, "strength": strength, "margin": margin}
+        origin = made_by(self.name, tale.pattern, params, ctx.models[self.writer].name, tale.seed)
+        return {
+            "rejected": answer(tale.text, origin), "verdict": "prefer", "hallucination": tale.pattern,
+            "n_hallucinations": of, "judged_margin": margin,
+        }  # fmt: skip
+
+    async def _aimed(
+        self, band: tuple[float, float], values: Mapping[str, Any], drawn: Sequence[Pattern], ctx: Context
+    ) -> Row:
+        """Wrong answers in turn until the judged margin fits."""
+        judge, prompt = ctx.models[self.judge or self.writer], values["prompt"]
+        best = await rated(judge, prompt, values["answer"])
+
+        async def make(strength: Strength, number: int) -> str:
+            tale = await self._tale(self._writer(ctx), values, strength, drawn[number], ctx.seed + number)
+            if tale is None:
+                raise Dropped("no sound wrong answer", {"asked": number + 1})
+            return tale.text
+
+        async def margin_of(text: str) -> float:
+            return best - await rated(judge, prompt, text)
+
+        found = await aimed(make, margin_of, band, self.strength, self.tries)
+        tale = _Tale(found.text, drawn[found.tries - 1], ctx.seed + found.tries - 1)
+        return self._told(tale, ctx, found.tries, found.strength, found.margin)
+
+    async def _tale(
+        self, writer: Writer, values: Mapping[str, Any], strength: Strength, pattern: Pattern, seed: int
+    ) -> _Tale | None:
+        """One wrong answer; None when it is none, too long, or has the right one's words."""
+        told = {**values, "meaning": PATTERNS[pattern], "degree": DEGREES[strength]}
+        said = await writer.verdict("write", told, seed=seed)
         if not said.ok:
             return None
         words = words_of(said.value)

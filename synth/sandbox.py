@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, final
 
+from ..core.errors import RowError
+
 _JAIL: Final = Path(__file__).with_name("sandbox_jail.py")
 _GRACE: Final = 10.0
 _NEEDS: Final = "it needs Linux 5.12 or newer, user namespaces allowed, and not a container that forbids them"
@@ -58,7 +60,8 @@ async def run_python(program: str, limits: Limits = Limits()) -> Ran:  # noqa: B
     """Run a Python program shut in; `passed` when its last line was reached and it ended well.
 
     It sees the standard library, an empty /tmp and four devices: no other file, no network, no
-    other process, no environment. `refused` says why this machine cannot do that.
+    other process, no environment. `refused` says why this machine cannot do that. Raises RowError when
+    the sandbox itself was killed.
     """
     return await asyncio.get_running_loop().run_in_executor(_pool(), _ran, program, limits)
 
@@ -66,7 +69,10 @@ async def run_python(program: str, limits: Limits = Limits()) -> Ran:  # noqa: B
 @lru_cache(maxsize=1)
 def sandbox_fault() -> str | None:
     """Why programs cannot be shut in on this machine, with what would help; None when they can."""
-    ran = _ran("", Limits(seconds=_GRACE, processes=1))
+    try:
+        ran = _ran("", Limits(seconds=_GRACE, processes=1))
+    except RowError as error:
+        ran = Ran(Ended.REFUSED, error.cause)
     if ran.ended is Ended.PASSED:
         return None
     return f"programs cannot be shut in here: {ran.output.strip() or ran.ended.value}; {_NEEDS}"
@@ -91,8 +97,10 @@ def _ran(program: str, limits: Limits) -> Ran:
         told: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         return Ran(Ended.TIMED_OUT, "")
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return Ran(Ended.REFUSED, f"the sandbox cannot be started ({error})")
+    except ValueError as error:
+        raise RowError("the sandbox ended without a word", hint="the machine may be out of memory") from error
     if "refused" in told:
         return Ran(Ended.REFUSED, told["refused"])
     return Ran(_ended(told, mark), told["output"])

@@ -5,18 +5,26 @@ A verifier says right, wrong, or unreadable where the answer names no result tha
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
+from ..core.errors import did_you_mean
 from ..core.stage import Dropped, Row
 from .verifiers_code import UnitTests
 from .verifiers_text import Formula, Json, Number, Pattern, Text
 from .verifying import Verifier
 
+_KINDS: Final = ("number", "formula", "text", "pattern", "json", "tests")
+
 
 def _named(value: Any) -> Any:
-    return {"by": value} if isinstance(value, str) else value
+    given = {"by": value} if isinstance(value, str) else value
+    if isinstance(given, dict) and given.get("by") not in _KINDS:
+        name = str(given.get("by") or "")
+        cause = f"no verifier is called {name}" if name else "it has no `by:`"
+        raise ValueError(f"{cause}; {did_you_mean(name, _KINDS)}")
+    return given
 
 
 AnyVerifier = Annotated[

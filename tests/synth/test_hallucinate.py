@@ -23,9 +23,10 @@ def test_the_row_in_full() -> None:
     letter = shown_as("Al Jean", ("Al Jean", "Sam Simon"))
     [found], model = ran(Hallucinate(), ROW, [(PICK, letter), ("Right answer", ["Al Jean", "Sam Simon"])])
     pattern = found["hallucination"]
-    origin = {"stage": "synth.hallucinate", "method": pattern, "params": '{"of":2}', "model": "scripted", "seed": 7}
+    origin = {"stage": "synth.hallucinate", "method": pattern, "model": "scripted", "seed": 7}
+    origin["params"] = '{"margin":null,"of":2,"strength":"clear"}'
     assert found == {
-        "verdict": "prefer", "hallucination": pattern, "n_hallucinations": 2,
+        "verdict": "prefer", "hallucination": pattern, "n_hallucinations": 2, "judged_margin": None,
         "rejected": {"text": "Al Jean", "turns": None, "image": None, "model": "scripted", "made_by": origin},
     }  # fmt: skip
     assert PATTERNS[pattern] in model.asked[0] and len(model.asked) == 3 == Hallucinate().calls_a_row()
@@ -82,6 +83,29 @@ def test_a_choice_that_is_none_drops_the_row() -> None:
     _, writer = ran(Hallucinate(judge="judge"), ROW, [("Right answer", ["Al Jean", "Sam Simon"])], judge=judge)
     assert len(judge.asked) == 1 and len(writer.asked) == 2
     assert Hallucinate(prompts="halucinate").faults()
+
+
+def test_a_target_margin_asks_for_grosser_ones() -> None:
+    """The right answer is rated 9; a subtle wrong one 8, too near; a clear one 4, which fits."""
+    stage = Hallucinate(target_margin=(4, 6), strength="subtle", judge="judge")
+    ratings = [("# Answer\nMatt Groening", "9"), ("# Answer\nMatt Selman", "8"), ("# Answer\nAl Jean", "4")]
+    judge = Scripted(ratings, "judge")
+    script = [("Hardly", "Matt Selman"), ("Clearly", ["none", "Al Jean"])]
+    [found], writer = ran(stage, ROW, script, judge=judge)
+    assert found["rejected"]["text"] == "Al Jean" and found["judged_margin"] == 5.0
+    assert found["rejected"]["made_by"]["params"] == '{"margin":5.0,"of":2,"strength":"clear"}'
+    assert found["rejected"]["made_by"]["seed"] == 8
+    assert len(writer.asked) + len(judge.asked) == 5 <= stage.calls_a_row() == 7
+    far, _ = ran(Hallucinate(target_margin=(8, 9), judge="judge", tries=1), ROW, [("Clearly", "Al Jean")], judge=judge)
+    assert far == Drop("margin out of reach", {"margin": 5.0, "strength": "clear"})
+    poor, _ = ran(Hallucinate(target_margin=(4, 6), judge="judge"), ROW, [("Clearly", "matt groening")], judge=judge)
+    assert poor == Drop("no sound wrong answer", {"asked": 1})
+
+
+def test_a_target_margin_needs_a_judge_and_an_order() -> None:
+    assert "needs a judge" in Hallucinate(target_margin=(1, 2)).faults()[0]
+    assert "smaller margin first" in Hallucinate(target_margin=(2, 1), judge="judge").faults()[0]
+    assert Hallucinate().faults() == [] and len(Hallucinate(target_margin=(1, 2)).materials()) == 2
 
 
 def test_real_questions_with_knowledge(data: Path) -> None:

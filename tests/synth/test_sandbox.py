@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rather.core.errors import RowError
 from rather.synth.sandbox import Ended, Limits, Ran, run_python, sandbox_fault
 
 FAULT = sandbox_fault()
@@ -126,4 +127,8 @@ def test_a_machine_that_cannot_shut_in_says_so(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("rather.synth.sandbox._JAIL", jail)
     assert ran("print(1)") == Ran(Ended.REFUSED, "namespaces: Operation not permitted")
     jail.write_text("", encoding="utf-8")
-    assert ran("print(1)").ended is Ended.REFUSED
+    with pytest.raises(RowError, match="without a word"):
+        ran("print(1)")
+    sandbox_fault.cache_clear()
+    assert "without a word; it needs Linux" in (sandbox_fault() or "")
+    sandbox_fault.cache_clear()

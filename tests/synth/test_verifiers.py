@@ -130,8 +130,13 @@ def test_the_longest_block_is_the_program() -> None:
 
 
 def test_an_unknown_verifier_or_option_is_told() -> None:
-    with pytest.raises(ValidationError, match="number.*formula"):
-        OPTION.validate_python("numbre")
+    for wrong, told in (
+        ("numbre", "did you mean number"),
+        ({"by": "test"}, "did you mean tests"),
+        ({}, "no `by:`; known"),
+    ):
+        with pytest.raises(ValidationError, match=told):
+            OPTION.validate_python(wrong)
     with pytest.raises(ValidationError, match="tolerence"):
         OPTION.validate_python({"by": "number", "tolerence": 0.1})
 
