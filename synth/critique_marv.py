@@ -13,6 +13,7 @@ from ..core.paid import PaidModel
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, rated
+from .critique_agents import Chats
 from .making import TEMPLATES, Writer, answer_of, pictures_of
 
 SIDES: Final = ("chosen", "rejected", "control")
@@ -37,7 +38,7 @@ class CritiqueMarv(Map):
     )
     paper = "MARV of MultiCritique, arXiv 2410.15287; the control: house"
 
-    revisers: Annotated[tuple[str, ...], ModelOf("chat"), Field(min_length=1)] = ("writer",)
+    revisers: Chats = ("writer",)
     """Who revises; several of different makers and sizes."""
     judge: Annotated[str, ModelOf("chat")] = "judge"
     """Who rates the revisions, from 1 to 10."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.answers import Of, sides
-from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
+from .critique_agents import Chats, Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, sample_seeds
@@ -59,7 +59,7 @@ class MultiCritique(Map):
     """Which responses are criticised: the chosen one, both of a pair, or every candidate."""
     most: Annotated[int, Field(ge=1)] = 4
     """Most responses of a row, the first ones."""
-    agents: Annotated[tuple[str, ...], ModelOf("chat"), Field(min_length=1)] = ("writer",)
+    agents: Chats = ("writer",)
     """The critics; the paper has four of different makers."""
     n: Annotated[int, Field(ge=1, le=16)] = 1
     """Critiques by each agent."""
@@ -115,7 +115,9 @@ class MultiCritique(Map):
         writers = [Writer(ctx.models[name], self.prompts, self.temperature, self.max_tokens) for name in self.agents]
         asked = [(writer, seed) for writer in writers for seed in sample_seeds(ctx, self.n)]
         found = await asyncio.gather(*(criticised_by(writer, values, seed, pictures_of(row)) for writer, seed in asked))
-        lists = [(w.model.name, units) for (w, _), units in zip(asked, found, strict=True) if units is not None]
+        lists: list[Listed] = [
+            (w.model.name, units) for (w, _), units in zip(asked, found, strict=True) if units is not None
+        ]
         if not lists:
             raise Dropped("critique: no agent's reply can be read")
         return lists
