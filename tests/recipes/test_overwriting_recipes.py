@@ -24,18 +24,23 @@ PLACES, YEARS, HEIGHTS = ("Paris", "Rome", "Oslo"), ("1889", "1901", "1923"), ("
 
 
 def faked(
-    name: str, rows: pa.Table, folder: Path, script: Script, more: Mapping[str, Mapping[str, Any]] | None = None
+    name: str,
+    rows: pa.Table,
+    folder: Path,
+    script: Script,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
+    **rates: float,
 ) -> RunView:
     """Run a shipped recipe on these rows, every chat model replaced by a fake with recorded replies.
 
-    `more` are further options by stage.
+    `more` are further options by stage, `rates` the shares of poor replies.
     """
     folder.mkdir(exist_ok=True)
     told = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in script)
     (folder / "script.jsonl").write_text(told, encoding="utf-8")
     pq.write_table(rows, folder / "rows.parquet")
     recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl")}
+    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl"), **rates}
     recipe["models"] = {nick: fake | {"name": nick} for nick in recipe.get("models", {})}
     [(source, options)] = recipe["stages"][0].items()
     recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}
@@ -158,6 +163,19 @@ def test_crome_keeps_originals_causal_pairs_and_ties(tmp_path: Path) -> None:
     }
     dropped = {count.stage: count.dropped for count in view.funnel}["filter.rm_uncertain"]
     assert len(rows) + sum(dropped.values()) == len(made)
+
+
+@pytest.mark.parametrize("name", ["tpo", "crome", "llmbar-neighbor", "claif", "counterfactual-swap"])
+def test_poor_replies_drop_rows_and_never_fail_them(tmp_path: Path, name: str) -> None:
+    """A third of all replies says nothing to the point, declines or is cut off; whoever goes, the ledger says why."""
+    rows = pa.concat_tables([pairs(), pairs("Speak of the {}."), pairs("What is a {}?")])
+    script = {"tpo": tower_script, "crome": crome_script}.get(name, list)()
+    view = faked(name, rows, tmp_path, script, unparsable=0.15, refused=0.1, truncated=0.1)
+    assert calls(view) > len(rows)
+    assert all(count.rows_in + count.made - sum(count.dropped.values()) == count.rows_out for count in view.funnel)
+    reasons = {reason for count in view.funnel for reason in count.dropped}
+    assert all(len(reason) < 60 for reason in reasons)
+    assert reasons or name in ("claif", "counterfactual-swap"), "whose rows keep what needs no model"
 
 
 def test_claims_share_a_topic_only_where_they_look_at_one_place(tmp_path: Path) -> None:
