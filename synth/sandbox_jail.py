@@ -232,11 +232,11 @@ def watch(job: dict[str, Any], alone: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    _prctl(1, signal.SIGKILL)
     job = json.load(sys.stdin)
     try:
         if sys.platform != "linux" or os.uname().machine not in ARCHITECTURES:
             raise Refused(f"the sandbox needs Linux on {' or '.join(ARCHITECTURES)}")
+        _prctl(1, signal.SIGKILL)
         alone = own_namespaces()
         first = os.fork()
         if first:
