@@ -89,7 +89,7 @@ def manifest_of(path: Path) -> Path | None:
         return path
     if not path.is_dir():
         known = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"there is no {path}", hint=did_you_mean(path.name, known))
+        raise InputError(f"there is no file or folder {path}", hint=did_you_mean(path.name, known))
     lying = [file for stem in ("manifest", "metadata") for file in sorted(path.glob(f"{stem}.*")) if suffix(file)]
     return lying[0] if lying else None
 

@@ -173,7 +173,7 @@ def test_changed_photos_change_the_fingerprint(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
-        (lambda root: None, {"path": "nowhere"}, "there is no"),
+        (lambda root: None, {"path": "nowhere"}, "there is no file or folder"),
         (lambda root: (root / "a").mkdir(), {}, "no picture in"),
         (lambda root: put(root, "flat.png"), {}, "give class_name, or a prompt"),
         (lambda root: put(root, "a/1.png"), {"prompt": "a {clas_name}"}, "did you mean class_name?"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from rather.core.errors import RowError
 from rather.models.imaging import MOST_PIXELS, decoded, encoded
@@ -104,8 +106,8 @@ def test_what_is_no_picture_is_a_failed_row(image: bytes, words: str) -> None:
 
 
 def test_jpeg_is_written_with_the_originals_tables() -> None:
-    for settings in ({"quality": 40, "subsampling": 2}, {"quality": 92, "subsampling": 0}):
-        like = saved(gradient(), "JPEG", **settings)
+    for options in ({"quality": 40, "subsampling": 2}, {"quality": 92, "subsampling": 0}):
+        like = saved(gradient(), "JPEG", **options)
         again = encoded(gradient(), like)
         with Image.open(io.BytesIO(like)) as a, Image.open(io.BytesIO(again)) as b:
             assert (b.format, b.quantization, b.layer) == ("JPEG", a.quantization, a.layer)
@@ -127,3 +129,23 @@ def test_real_photos_open_upright(data: Path) -> None:
     assert len(photos) == 60
     sizes = {decoded(photo.read_bytes(), k).size for k, photo in enumerate(photos[:8])}
     assert all(min(size) >= 128 for size in sizes)
+
+
+WHOLE = [saved(gradient(24, 18), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=6), st.data())
+def test_damaged_bytes_are_a_picture_or_a_failed_row(
+    image: bytes, flips: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    damaged = bytearray(image[: data.draw(st.integers(0, len(image)))])
+    for place, value in flips:
+        if damaged:
+            damaged[place % len(damaged)] = value
+    try:
+        found = decoded(bytes(damaged))
+    except RowError as error:
+        assert "input 0" in str(error)
+    else:
+        assert found.mode == "RGB" and found.width * found.height <= MOST_PIXELS
