@@ -19,6 +19,7 @@ _NUMBER: Final = re.compile(
     rf"(?<![\w.]){_SIGN}(?:(?P<before>\d+)?{_FRACTION}|{_MIXED}|{_PLAIN}{_POWER}{_OVER})"
     r"(?P<percent>\s*(?:\\?%|percent\b|per cent\b))?"
 )
+_LONGEST: Final = 400  # characters: what a model babbles on may be longer than Python makes a number of
 _GROUPING: Final = re.compile(r"(?<=\d)(?:\{,\}|\\,|\\!)(?=\d{3})")
 _DRESS: Final = re.compile(
     r"\\(?:left|right|displaystyle|quad|qquad)(?![a-zA-Z])|\\(?:text|mathrm|mathbf|textbf|mbox)(?=\{)"
@@ -42,7 +43,8 @@ class Quantity:
 def quantities(text: str) -> Iterator[Quantity]:
     """The numbers in a text, in order, with their signs, percents and powers of ten; thousands are marked by commas.
 
-    Also a/b, \\frac and 1 1/2, and sums of money. A division by zero and digits inside words are none.
+    Also a/b, \\frac and 1 1/2, and sums of money. A division by zero, digits inside words and numbers of
+    hundreds of digits are none.
     """
     found = (_quantity(match) for match in _NUMBER.finditer(_GROUPING.sub("", text)))
     return (quantity for quantity in found if quantity is not None)
@@ -72,7 +74,7 @@ def plain_formula(text: str) -> str:
 
 
 def _quantity(match: re.Match[str]) -> Quantity | None:
-    value = _value(match)
+    value = _value(match) if len(match[0]) <= _LONGEST else None
     if value is None:
         return None
     negative = (match["sign"] or "").strip() in ("-", "−", "–") or bool(match["late"])

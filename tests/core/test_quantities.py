@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -31,6 +32,15 @@ def test_numbers_of_a_sentence_in_order() -> None:
     found = [q.value for q in quantities("From 10-20 of 1,000 (50%) by 3.")]
     assert found == [10, 20, 1000, 50, 3]
     assert [q.percent for q in quantities("5 % or 5\\% or 5 percent or 5")] == [True, True, True, False]
+
+
+def test_babble_is_no_number_and_takes_no_time() -> None:
+    began = time.perf_counter()
+    assert list(quantities("1" * 100_000)) == [] and quantity("9" * 5000 + "/3") is None
+    for text in ("1 " * 9_000, "1," * 9_000, "1/" * 9_000, "-" * 100_000, "1" + " " * 100_000, "1.1" * 9_000):
+        list(quantities(text))
+        assert final_answer(text) is not None
+    assert time.perf_counter() - began < 10
 
 
 def test_percents_are_numbers_and_shares() -> None:
