@@ -92,3 +92,18 @@ def test_a_judge_that_follows_length_is_found_out(tmp_path: Path) -> None:
     kinds = [row["swap"] for row in written(tmp_path)]
     assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(("original", "names", "length", "tone"), 11)
     assert calls(view) == 9 * len(NOUNS)
+
+
+def test_answers_that_only_look_good(tmp_path: Path) -> None:
+    """One is longer by far and gives itself away; the judge confirms the others."""
+    said: list[tuple[str | list[str], str | list[str]]] = []
+    for k, noun in enumerate(NOUNS):
+        hollow = f"Of the {noun} a great deal may be told, and has been."
+        said.append((["Write an example", noun], hollow * (5 if k == 3 else 1)))
+    said += [("# Answer A\nThe", "A"), ("# Answer A\nOf the", "B")]
+    view = faked("llmbar-gptout", pairs().drop_columns("rejected"), tmp_path, said)
+    found = written(tmp_path)
+    assert len(found) == len(NOUNS) - 1 and {row["confirmed_p"] for row in found} == {1.0}
+    dropped = {count.stage: count.dropped for count in view.funnel}["synth.superficial_answer"]
+    assert dropped == {"given away by its length": 1}
+    assert calls(view) == 3 * (len(NOUNS) - 1) + 1, "who is dropped is not confirmed"
