@@ -13,12 +13,13 @@ from ..core.errors import CallError, CallRefused, RowError
 from ..core.paid import Reply, Request
 from ..core.registry import ModelSpec, model
 from .painter_loading import fingerprint, opened
-from .painter_pipeline import Canvas
+from .painter_pipeline import Canvas, Painted
 
 _GATHER: Final = 0.01
 _OWN: Final = ("prompt", "negative_prompt", "seed")
 """Fields in which requests painted together may differ."""
 Side = Annotated[int, Field(ge=8, le=8192)]
+Waiting = asyncio.Future[Painted]
 
 
 @final
@@ -101,46 +102,44 @@ class DiffusersPainter:
     def __init__(self, spec: DiffusersSpec, canvas: Canvas) -> None:
         self.concurrency = 2 * spec.batch
         self._batch, self._canvas = spec.batch, canvas
-        self._waiting: list[tuple[Request, asyncio.Future[Reply]]] = []
+        self._waiting: list[tuple[Request, Waiting]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="painter")
         self._painting: asyncio.Task[None] | None = None
 
     async def call(self, request: Request) -> Reply:
         """See `core.paid.Backend`; CallRefused for what the pipeline cannot do."""
         self._canvas.refuse(request)
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        future: Waiting = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._painting is None or self._painting.done():
             self._painting = asyncio.get_running_loop().create_task(self._paint())
-        return await future
+        return await asyncio.to_thread((await future).reply)
 
     async def close(self) -> None:
         """Let the thread end."""
         self._thread.shutdown(wait=False)
 
     async def _paint(self) -> None:
-        if self._batch > 1:
+        if self._batch > 1:  # time for others to join
             await asyncio.sleep(_GATHER)
         while self._waiting:
             group = _company(self._waiting, self._batch)
             self._waiting = [pair for pair in self._waiting if pair not in group]
             requests = [request for request, _ in group]
             try:
-                replies = await asyncio.get_running_loop().run_in_executor(self._thread, self._canvas.paint, requests)
+                paintings = await asyncio.get_running_loop().run_in_executor(self._thread, self._canvas.paint, requests)
             except Exception as error:
                 failure = error if isinstance(error, CallError) else _failure(error)
                 for _, future in group:
                     if not future.done():
                         future.set_exception(failure)
                 continue
-            for (_, future), reply in zip(group, replies, strict=True):
+            for (_, future), painting in zip(group, paintings, strict=True):
                 if not future.done():
-                    future.set_result(reply)
+                    future.set_result(painting)
 
 
-def _company(
-    waiting: Sequence[tuple[Request, asyncio.Future[Reply]]], most: int
-) -> list[tuple[Request, asyncio.Future[Reply]]]:
+def _company(waiting: Sequence[tuple[Request, Waiting]], most: int) -> list[tuple[Request, Waiting]]:
     """The first request and those that may be painted with it."""
     first = waiting[0][0]
     if "image" in first or "reference" in first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from ..core.errors import CallRefused
@@ -15,6 +16,26 @@ from .painter_guidance import mixed_guidance, nag_attention
 
 if TYPE_CHECKING:
     from .painter_diffusers import DiffusersSpec
+
+
+@final
+@dataclass(frozen=True)
+class Painted:
+    """A picture as the pipeline gave it, whether its safety checker withheld it, and how it was painted."""
+
+    picture: Any
+    flagged: bool
+    told: Mapping[str, Any]
+
+    def reply(self) -> Reply:
+        """The reply; writing the PNG takes a tenth of a second a megapixel, so not on the painter's thread."""
+        settings = dict(self.told) | {"width": self.picture.width, "height": self.picture.height}
+        if self.flagged:
+            return unpainted("refusal", "withheld by the pipeline's safety checker", settings)
+        picture = self.picture.convert("RGB")
+        if all(low == high for low, high in picture.getextrema()):
+            return unpainted("blank", "a single colour: numbers overflowed, or the picture was withheld", settings)
+        return painted(encoded(picture, b""), settings)
 
 
 @final
@@ -44,7 +65,7 @@ class Canvas:
             cause = f"a negative prompt has no effect on {type(self.pipe).__name__} without true_guidance"
             raise CallRefused(cause, hint="set the painter's true_guidance above 1")
 
-    def paint(self, requests: Sequence[Request]) -> list[Reply]:
+    def paint(self, requests: Sequence[Request]) -> list[Painted]:
         """One picture a request, in one pass of the pipeline; those of several differ in prompts and seed only."""
         import torch
 
@@ -65,7 +86,7 @@ class Canvas:
             out = pipe(**given)
         flags = getattr(out, "nsfw_content_detected", None) or [False] * len(requests)
         told = self._told(request, pipe, settings)
-        return [_reply(picture, bool(flag), told) for picture, flag in zip(out.images, flags, strict=True)]
+        return [Painted(picture, bool(flag), told) for picture, flag in zip(out.images, flags, strict=True)]
 
     def _edits(self) -> bool:
         return "image" in self._takes and "strength" not in self._takes
@@ -121,19 +142,14 @@ class Canvas:
         known = {name: settings.get(name, _default(pipe, name)) for name in (*names, "strength")}
         told = {names.get(name, name): value for name, value in known.items() if value is not None}
         told |= {"pipeline": type(pipe).__name__, "scheduler": type(pipe.scheduler).__name__}
-        own: dict[str, Any] = {"loras": list(self.spec.loras), "mix": self.spec.mix, "checkpoint_step": self.spec.checkpoint}
+        own: dict[str, Any] = {
+            "loras": list(self.spec.loras),
+            "mix": self.spec.mix,
+            "checkpoint_step": self.spec.checkpoint,
+        }
         own["ip_scale"] = self.spec.ip_scale if "reference" in request and self.spec.ip_adapter else None
         asked = {name: request[name] for name in ("negative_prompt", "nag") if name in request}
         return told | {name: value for name, value in own.items() if value not in (None, [])} | asked
-
-
-def _reply(picture: Any, flagged: bool, told: Mapping[str, Any]) -> Reply:
-    settings = dict(told) | {"width": picture.width, "height": picture.height}
-    if flagged:
-        return unpainted("refusal", "withheld by the pipeline's safety checker", settings)
-    if all(low == high for low, high in picture.convert("RGB").getextrema()):
-        return unpainted("blank", "the picture has a single colour: numbers overflowed, or all was withheld", settings)
-    return painted(encoded(picture.convert("RGB"), b""), settings)
 
 
 def _parameters(pipe: Any) -> Mapping[str, inspect.Parameter]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Literal, final
@@ -12,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.errors import RowError
+from ..core.hashing import digest
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.imaging import bytes_of
@@ -171,7 +171,7 @@ class DegradeConditions(Map):
         told = {
             "visual": visual, "text": text, "prompt": worse.prompt, "strength": strength,
             "radius_rel": self.radius / 512 if visual == "blur" else None,
-            "reference_sha256": hashlib.sha256(worse.reference).hexdigest(),
+            "reference_digest": digest(worse.reference),
         }  # fmt: skip
         told = {name: value for name, value in told.items() if value is not None}
         rejected = easel.answer(self.name, f"{visual}+{text}", painting, seed, image, told)

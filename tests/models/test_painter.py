@@ -205,3 +205,16 @@ def test_mixed_guidance(sd: Path, tmp_path: Path) -> None:
     assert len(found | {base}) == 3
     (reply,) = ask(spec(sd, guidance=3.0, mix=(3.0, 1.0)), TEXT)
     assert isinstance(reply, CallRefused) and "LoRA" in reply.show()
+
+
+def test_what_the_pipeline_withheld_is_no_picture() -> None:
+    from PIL import Image
+    from rather.models.painter_pipeline import Painted
+
+    picture = Image.new("RGB", (8, 4), (9, 9, 9))
+    blank = Painted(picture, False, {"steps": 2}).reply()
+    assert blank.finish == "blank" and "image" not in (blank.data or {})
+    assert blank.data == {"settings": {"steps": 2, "width": 8, "height": 4}}
+    picture.putpixel((1, 1), (10, 9, 9))
+    assert Painted(picture, False, {}).reply().finish == "stop"
+    assert Painted(picture, True, {}).reply().finish == "refusal"

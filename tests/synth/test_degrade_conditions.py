@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from rather.core.errors import RecipeError
+from rather.core.hashing import digest
 from rather.core.paid import Reply
 from rather.core.stage import Drop, Dropped
 from rather.core.view import RunView
@@ -71,7 +71,7 @@ def test_blur_and_bare_prompt_by_default() -> None:
     assert told["visual"] == "blur" and told["text"] == "generic" and told["prompt"] == "a photo of dog"
     assert told["radius_rel"] == pytest.approx(5 / 512) and told["painter"] == "painter"
     shown = base64.b64decode(request["reference"])
-    assert hashlib.sha256(shown).hexdigest() == told["reference_sha256"]
+    assert digest(shown) == told["reference_digest"]
     assert shown != png(0) and found["rejected"]["made_by"]["seed"] == request["seed"]
 
 
