@@ -26,6 +26,7 @@ R = TypeVar("R")
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 GROUP_CPU: Final = 8
 GROUP_ACCELERATOR: Final = 64
+LONGEST: Final = 16
 AHEAD: Final = 8
 """Most groups decoded before the network has asked for them, one a core: bounds memory."""
 
@@ -65,8 +66,12 @@ class ImagePasses:
             yield part + part[:1] * (self.group - len(part))
 
     def pixels(self, image: bytes, position: int) -> Any:
-        """The network's input [3, height, width] for one picture. Raises RowError naming `position`."""
-        return self._prepare(decoded(image, position))
+        """The network's input [3, height, width] for one picture. Raises RowError naming `position`.
+
+        Of a picture more than `LONGEST` times as long as it is wide only the middle is seen: scaled to the
+        network's side whole, it could take more memory than there is.
+        """
+        return self._prepare(middle(decoded(image, position)))
 
     def _group(self, images: Sequence[bytes], start: int) -> tuple[Any, int]:
         import torch
@@ -95,6 +100,16 @@ def ahead(work: Callable[[T], R], pieces: Sequence[T]) -> Iterator[R]:
         finally:
             for late in waiting:
                 late.cancel()
+
+
+def middle(picture: Image) -> Image:
+    """The picture, or its middle where its sides differ by more than `LONGEST` times."""
+    width, height = picture.size
+    wide, high = min(width, LONGEST * height), min(height, LONGEST * width)
+    if (wide, high) == (width, height):
+        return picture
+    left, top = (width - wide) // 2, (height - high) // 2
+    return picture.crop((left, top, left + wide, top + high))
 
 
 def where(device: str) -> str:

@@ -45,6 +45,26 @@ def clip_folder(folder: Path) -> Path:
     return folder
 
 
+def siglip_folder(folder: Path) -> Path:
+    """A SigLIP: no mask, texts of one length."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    raw = Tokenizer(models.WordLevel({word: k for k, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    text = VISION | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "projection_size": 32}
+    torch.manual_seed(8)
+    SiglipModel(
+        SiglipConfig(text_config=text, vision_config=VISION | {"image_size": 32, "patch_size": 8})
+    ).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12, model_input_names=["input_ids"]
+    ).save_pretrained(folder)
+    _processor(SiglipImageProcessor, 32).save_pretrained(folder)
+    return folder
+
+
 def align_folder(folder: Path) -> Path:
     """An ALIGN: one stage of EfficientNet and a BERT."""
     import torch
@@ -101,7 +121,7 @@ def dino_folder(folder: Path, registers: int = 0) -> Path:
 def _processor(family: Any, side: int) -> Any:
     return family(
         size={"height": side, "width": side}
-        if family.__name__.startswith(("Blip", "Efficient"))
+        if family.__name__.startswith(("Blip", "Efficient", "Siglip"))
         else {"shortest_edge": side},
         crop_size={"height": side, "width": side},
         image_mean=[0.5] * 3,

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rather.core.errors import InputError, RowError
 from rather.core.registry import models
+from rather.core.row import ANSWER, text_messages
 from rather.models.imaging import decoded
 
 from ..photos import photo
-from ..tiny_vision import align_folder, blip_folder, clip_folder, dino_folder, open_clip_folder
+from ..runs import run_text
+from ..tiny_vision import align_folder, blip_folder, clip_folder, dino_folder, open_clip_folder, siglip_folder
 
 torch = pytest.importorskip("torch", reason="torch is not installed (rather[images])")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (rather[images])")
@@ -176,6 +180,49 @@ def test_heads_that_do_not_fit_are_refused(folders: dict[str, Path], tmp_path: P
             load("aesthetic", folders["clip"], head=str(tmp_path / "head.safetensors"))
     with pytest.raises(InputError, match="there is no file"):
         load("aesthetic", folders["clip"], head=str(tmp_path / "none.safetensors"))
+
+
+def test_siglip_pads_every_text_as_in_training(tmp_path: Path) -> None:
+    """Its text tower has no mask and pools at the last position, so the padding is part of the text."""
+    siglip_folder(tmp_path)
+    network = transformers.AutoModel.from_pretrained(tmp_path).eval()
+    processor = transformers.AutoImageProcessor.from_pretrained(tmp_path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    tokens = tokenizer(TEXTS, padding="max_length", max_length=12, return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        pixels = processor(images=[decoded(image) for image in PHOTOS], return_tensors="pt")["pixel_values"]
+        found = network(input_ids=tokens, pixel_values=pixels)
+    encoder = load("clip", tmp_path)
+    assert np.allclose(encoder.encode_text(TEXTS), unit(found.text_embeds), atol=1e-5)
+    assert np.allclose(encoder.encode(PHOTOS), unit(found.image_embeds), atol=1e-5)
+    assert encoder.scale == pytest.approx(float(network.logit_scale.detach().exp()))
+    assert load("clip_vision", tmp_path).patches(PHOTOS[:1])[0].shape == (16, 32)
+
+
+def test_rewards_and_encoders_of_the_same_weights_share_their_vectors(folders: dict[str, Path], tmp_path: Path) -> None:
+    sides = [
+        [{"image": {"bytes": image, "path": None}, "text": None} for image in part] for part in (PHOTOS, PHOTOS[::-1])
+    ]
+    rows = {"prompt": text_messages(pa.array([f"a {k}" for k in range(11)])), "chosen": pa.array(shown, ANSWER)}
+    pq.write_table(pa.table(rows | {"rejected": pa.array(shown[::-1], ANSWER)}), tmp_path / "rows.parquet")
+    text = f"""
+name: shared
+models:
+  see: {{use: clip, name: '{folders["clip"]}', device: cpu}}
+  like: {{use: pickscore, name: '{folders["clip"]}', device: cpu}}
+stages:
+  - read.rows: {{path: '{tmp_path}/rows.parquet'}}
+  - score.clip_t: {{model: see}}
+  - score.preference: {{model: like}}
+"""
+    view = run_text(text, tmp_path / "a" / "run")
+    found = view.frame("score.preference").table()
+    scale = load("clip", folders["clip"]).scale
+    for side in ("chosen", "rejected"):
+        cosines = np.array(found[f"{side}_clip_t"].to_pylist())
+        assert np.array(found[f"{side}_preference"].to_pylist()) == pytest.approx(scale * cosines, abs=1e-4)
+    stores = {path.name: sum(1 for _ in path.iterdir()) for path in (tmp_path / "a" / "vectors").iterdir()}
+    assert len(stores) == 2, "one of images and one of texts, for the encoder and the reward alike"
 
 
 SEERS = [("open_clip", "open_clip"), ("clip", "clip"), ("align", "align"), ("blip", "blip"), ("dino", "dino")]
