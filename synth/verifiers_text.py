@@ -29,7 +29,7 @@ class Number(Verifier):
         if aim is None or found is None:
             return Finding("unreadable", f"no number in the {'reference' if aim is None else 'answer'}")
         right = same_quantity(found, aim, self.tolerance)
-        return Finding("right") if right else Finding("wrong", f"{float(found.value):g} is not {float(aim.value):g}")
+        return Finding("right") if right else Finding("wrong", f"{found.value!s:.40} is not {aim.value!s:.40}")
 
 
 @final

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def result(option: Any, answer: str, reference: Any = None) -> str:
         ("first 42, then 43", "42", "wrong"),
         ("#### 41", "42", "wrong"),
         ("The answer is -5", "5", "wrong"),
+        ("#### 1e999", "42", "wrong"),
         ("I cannot say", "42", "unreadable"),
         ("42", "none", "unreadable"),
     ],
@@ -139,6 +141,33 @@ def test_an_unknown_verifier_or_option_is_told() -> None:
             OPTION.validate_python(wrong)
     with pytest.raises(ValidationError, match="tolerence"):
         OPTION.validate_python({"by": "number", "tolerence": 0.1})
+
+
+@pytest.mark.parametrize("option", ["number", "formula", "text", {"by": "pattern", "pattern": "(a+)b"}, "json"])
+def test_no_answer_raises(option: Any) -> None:
+    """Whatever a model writes, a verifier gives one of its three results."""
+    rng, verifier = random.Random(4), OPTION.validate_python(option)
+    pieces = [
+        "\\boxed{",
+        "}",
+        "{",
+        "\\frac",
+        "1",
+        "e9",
+        "/0",
+        "%",
+        "####",
+        " the answer is ",
+        "\n",
+        "é",
+        "\ud800",
+        "[",
+        '"',
+        "a",
+    ]
+    for _ in range(800):
+        answer, reference = ("".join(rng.choices(pieces, k=rng.randrange(12))) for _ in range(2))
+        assert asyncio.run(verifier.verify(answer, reference)).result in ("right", "wrong", "unreadable")
 
 
 def test_references_are_asked_for_where_they_are_needed() -> None:
