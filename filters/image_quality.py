@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, final
 
 import numpy as np
@@ -76,11 +77,19 @@ def measured(picture: Image) -> tuple[float, float, float, float]:
     if scale < 1:
         size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
         grey = grey.resize(size, Image.Resampling.BOX)
-    light = np.asarray(grey, np.float64)
+    counts = np.asarray(grey.histogram(), np.float64)
+    share, levels = counts / counts.sum(), np.arange(256)
+    mean = float(share @ levels)
+    deviation = math.sqrt(float(share @ (levels - mean) ** 2))
+    clipped = float(share[: DARK + 1].sum() + share[BRIGHT:].sum())
+    return sharpness(np.asarray(grey, np.int16)), mean / 255, deviation / 255, clipped
+
+
+def sharpness(light: np.ndarray) -> float:
+    """Variance of the Laplacian (four neighbours, edges mirrored) of luminances int16 [rows, columns]."""
     bent = np.pad(light, 1, mode="reflect" if min(light.shape) > 1 else "edge")
     laplacian = bent[:-2, 1:-1] + bent[2:, 1:-1] + bent[1:-1, :-2] + bent[1:-1, 2:] - 4 * light
-    clipped = np.mean((light <= DARK) | (light >= BRIGHT))
-    return float(laplacian.var()), float(light.mean() / 255), float(light.std() / 255), float(clipped)
+    return float(laplacian.var(dtype=np.float64))
 
 
 def _quality(image: Picture) -> Quality:

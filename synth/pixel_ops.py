@@ -54,14 +54,15 @@ def noised(picture: Image, sigma: float, seed: int) -> Image:
     Its grain is a pixel at a short side of 512; on larger pictures the grains grow with the side.
     """
     rows, columns = _grid(picture)
-    grain = np.random.default_rng(seed).standard_normal((rows, columns, 3), np.float32)
+    grain = np.random.default_rng(seed).standard_normal((rows, columns, 3), np.float32) * np.float32(255 * sigma)
     width, height = picture.size
     across = np.arange(width) * columns // width
 
     def with_grain(pixels: np.ndarray, top: int) -> np.ndarray:
         down = (top + np.arange(len(pixels))) * rows // height
-        noisy: np.ndarray = pixels + grain[down][:, across] * np.float32(255 * sigma)
-        return noisy
+        noise = grain[down[0] : down[-1] + 1] if (rows, columns) == (height, width) else grain[down][:, across]
+        pixels += noise
+        return pixels
 
     return _by_strips(picture, with_grain)
 
@@ -84,8 +85,8 @@ def recompressed(picture: Image, loss: float, seed: int = 0) -> Image:
 
     def worse(pixels: np.ndarray, top: int) -> np.ndarray:
         part = slice(top, top + len(pixels))
-        changed: np.ndarray = pixels + left[part].astype(np.float32) - clean[part]
-        return changed
+        pixels += left[part].astype(np.float32) - clean[part]
+        return pixels
 
     return _by_strips(picture, worse)
 
@@ -184,7 +185,8 @@ def _by_strips(picture: Image, change: Callable[[np.ndarray, int], np.ndarray]) 
     step = max(_STRIP // picture.width, 1)
     for top in range(0, len(pixels), step):
         strip = change(pixels[top : top + step].astype(np.float32), top)
-        pixels[top : top + step] = np.clip(np.rint(strip), 0, 255).astype(np.uint8)
+        np.clip(np.rint(strip, out=strip), 0, 255, out=strip)
+        pixels[top : top + step] = strip.astype(np.uint8)
     return _picture(pixels)
 
 
