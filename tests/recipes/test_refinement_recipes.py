@@ -38,6 +38,7 @@ def test_crg(tmp_path: Path) -> None:
     found = written(tmp_path)
     assert [row["chosen"] for row in found] == rows["chosen"] and calls(view) == 5 * 2
     assert {row["chosen_rubric_score"] for row in found} == {1.0} and found[0]["rubric"][0]["id"] == "p1"
+    assert view.facts["diagnose.rubrics"]["outcomes"] == {"fail": 0, "pass": 2, "parse_error": 0}
 
 
 def test_refed(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_sam(tmp_path: Path) -> None:
     view = faked("sam", rows, tmp_path, script)
     found = written(tmp_path)
     assert [row["completion"] for row in found] == ["The mill burned down twice, sadly."] * 2
-    assert calls(view) == 2 * 2
+    assert calls(view) == 2 * 2 and view.facts["diagnose.mimicry"]["rows"] == 2
     assert not any("Ole" in str(row) or "cat" in str(row["completion"]) for row in found)
 
 
