@@ -55,9 +55,8 @@ def siglip_folder(folder: Path) -> Path:
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     text = VISION | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "projection_size": 32}
     torch.manual_seed(8)
-    SiglipModel(
-        SiglipConfig(text_config=text, vision_config=VISION | {"image_size": 32, "patch_size": 8})
-    ).save_pretrained(folder)
+    config = SiglipConfig(text_config=text, vision_config=VISION | {"image_size": 32, "patch_size": 8})
+    SiglipModel(config).save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12, model_input_names=["input_ids"]
     ).save_pretrained(folder)

@@ -200,9 +200,7 @@ def test_siglip_pads_every_text_as_in_training(tmp_path: Path) -> None:
 
 
 def test_rewards_and_encoders_of_the_same_weights_share_their_vectors(folders: dict[str, Path], tmp_path: Path) -> None:
-    sides = [
-        [{"image": {"bytes": image, "path": None}, "text": None} for image in part] for part in (PHOTOS, PHOTOS[::-1])
-    ]
+    shown = [{"image": {"bytes": image, "path": None}, "text": None} for image in PHOTOS]
     rows = {"prompt": text_messages(pa.array([f"a {k}" for k in range(11)])), "chosen": pa.array(shown, ANSWER)}
     pq.write_table(pa.table(rows | {"rejected": pa.array(shown[::-1], ANSWER)}), tmp_path / "rows.parquet")
     text = f"""
