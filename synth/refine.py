@@ -13,9 +13,11 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
 from .overlap import longest_run
-from .refine_select import WORDINGS, Refinement, incorporated, near, picked
+from .refine_select import WORDINGS, Refinement, incorporated, likely, near, picked
 from .refine_texts import feedback_of, is_degenerate
 from .verifiers import AnyVerifier, reference_columns, reference_of
+
+Select = Literal["instruct_rm", "embedding", "feedback_likelihood", "refinement_likelihood", "random"]
 
 
 @final
@@ -24,8 +26,9 @@ class Refine(Map):
     """Rewrite an answer `samples` times by the feedback on it; the selected refinement is chosen, the answer rejected.
 
     Selectors: how surely a model says that the feedback is heeded (`instruct_rm`), likeness to the feedback
-    (`embedding`), or chance. None of them says that the refinement is better: confirm pairs with
-    `synth.confirm_worse`, or verify refinements here, with tests for programs.
+    (`embedding`), how likely the feedback is after the refinement or the refinement after the feedback
+    (`feedback_likelihood`, `refinement_likelihood`), or chance. None of them says that the refinement is
+    better: confirm pairs with `synth.confirm_worse`, or verify refinements here, with tests for programs.
     """
 
     reads = ("prompt", "{answer}", "{feedback}?", "{reference}?")
@@ -33,7 +36,7 @@ class Refine(Map):
         Column("chosen", "the selected refinement"),
         Column("rejected", "the answer that was refined"),
         Column("verdict", "always prefer"),
-        Column("refinement_score", "the selector's score; null by chance", pa.float64(), "", -1, 1, "higher: selected"),
+        Column("refinement_score", "the selector's score; null by chance", pa.float64(), better="higher: selected"),
         Column("n_refinements", "sound refinements, without repeats", pa.int32()),
         Column("n_verified", "refinements the verifier called right; null without one", pa.int32()),
         Column("feedback_quoted", "longest run of words the refinement shares with the feedback", pa.int32(), "words"),
@@ -60,12 +63,14 @@ class Refine(Map):
     """A refinement that holds one of these is sampled anew, as is one that changes no word."""
     retries: Annotated[int, Field(ge=0)] = 5
     """Most samples drawn in place of unsound ones."""
-    select: Literal["instruct_rm", "embedding", "random"] = "instruct_rm"
-    """How one refinement is selected."""
+    select: Select = "instruct_rm"
+    """How one refinement is selected. Scores: a chance, a cosine, nats a token."""
     judge: Annotated[str | None, ModelOf("chat")] = None
     """Who says whether feedback is heeded; null = the writer."""
     encoder: Annotated[str | None, ModelOf("text_encoder")] = None
     """The encoder of `select: embedding`."""
+    scorer: Annotated[str | None, ModelOf("causal_lm")] = None
+    """The language model whose likelihood selects."""
     verifier: AnyVerifier | None = None
     """Only refinements it calls right are selected from; an answer that is right already is not refined."""
     reference: str = "reference"
@@ -85,6 +90,8 @@ class Refine(Map):
             found.append(f"select: {self.select} needs feedback, which the control leaves out; select: random does not")
         if self.select == "embedding" and self.encoder is None:
             found.append("select: embedding needs an encoder; encoder: static is always there")
+        if self.select.endswith("likelihood") and self.scorer is None:
+            found.append(f"select: {self.select} needs a scorer; name a causal_lm of `models`")
         return found
 
     def materials(self) -> tuple[str, ...]:
@@ -148,6 +155,12 @@ class Refine(Map):
             return ctx.rng(row["id"]).choice(found)
         if self.select == "embedding":
             return picked(await near(ctx.models[self.encoder or ""], values["feedback"], found))
+        if self.select == "feedback_likelihood":
+            prose = TEMPLATES.load(self.prompts, "recall")
+            return picked(await likely(ctx.models[self.scorer or ""], prose, "feedback", found, values))
+        if self.select == "refinement_likelihood":
+            prose = TEMPLATES.load(self.prompts, f"refine_{self.part}")
+            return picked(await likely(ctx.models[self.scorer or ""], prose, "refinement", found, values))
         judge = Writer(ctx.models[self.judge or self.writer], self.prompts, temperature=0.0, max_tokens=4)
         return picked(await asyncio.gather(*(incorporated(judge, one, values) for one in found)))
 

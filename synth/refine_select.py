@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, final
+from typing import Final, Literal, Protocol, final
 
 import numpy as np
 
+from ..core.prose import Prose
 from ..core.stage import Dropped
 from ..models.base import TextEncoder
 from ..models.comparing import choice_reader
@@ -60,9 +62,39 @@ async def near(encoder: TextEncoder, feedback: str, found: Sequence[Refinement])
     return [replace(one, score=float(cosine)) for one, cosine in zip(found, cosines, strict=True)]
 
 
+class Scorer(Protocol):
+    """A language model as a measure (`causal_lm`)."""
+
+    def logprobs(
+        self, prompts: Sequence[Sequence[Mapping[str, str]]], answers: Sequence[Sequence[Mapping[str, str]]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Log-probabilities of answers in nats and their numbers of tokens, float64 [n] each; NaN when too long."""
+
+
+async def likely(
+    scorer: Scorer,
+    prose: Prose,
+    of: Literal["feedback", "refinement"],
+    found: Sequence[Refinement],
+    values: Mapping[str, str],
+) -> list[Refinement]:
+    """The refinements scored by mean log-probability a token, in nats, at most 0; null for what is too long.
+
+    `of` the feedback after the refinement, or of the refinement after the feedback; `prose` asks for it.
+    """
+    told = [{**values, "refinement": one.text} for one in found]
+    prompts = [prose.messages(each) for each in told]
+    answers = [[{"role": "assistant", "content": each[of]}] for each in told]
+    sums, counts = await asyncio.to_thread(scorer.logprobs, prompts, answers)
+    means = np.asarray(sums, np.float64) / np.maximum(counts, 1)
+    return [
+        replace(one, score=float(mean) if np.isfinite(mean) else None) for one, mean in zip(found, means, strict=True)
+    ]
+
+
 def picked(found: Sequence[Refinement]) -> Refinement:
     """The first of highest score. Raises Dropped when none has one."""
     scored = [one for one in found if one.score is not None]
     if not scored:
         raise Dropped("no refinement could be rated", {"refinements": len(found)})
-    return max(scored, key=lambda one: one.score or 0.0)
+    return max(scored, key=lambda one: one.score if one.score is not None else -math.inf)

@@ -122,6 +122,37 @@ def test_the_nearest_to_the_feedback_by_embedding() -> None:
     assert found["feedback_quoted"] == 4, "likeness to the feedback favours what quotes it: the column shows it"
 
 
+class Likely:
+    """Finds a talk as probable as its last word is short: minus its length, in two tokens."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def logprobs(self, prompts: Any, answers: Any) -> tuple[np.ndarray, np.ndarray]:
+        texts = [(p[-1]["content"], a[-1]["content"]) for p, a in zip(prompts, answers, strict=True)]
+        self.asked += texts
+        whole = [
+            np.nan if "too long" in "".join(text) else -len(text[0].split("# New text")[-1] + text[1]) for text in texts
+        ]
+        return np.array(whole, float), np.full(len(texts), 2.0)
+
+
+@pytest.mark.parametrize("of", ["feedback", "refinement"])
+def test_the_likeliest_both_ways(of: str) -> None:
+    scorer, drawn = Likely(), ["It rained a great deal there.", "Rain in Bath.", "This is too long."]
+    stage = Refine(samples=3, select=f"{of}_likelihood", scorer="lm")
+    [found], model = ran(stage, ROW, [(DRAWN, drawn)], lm=scorer)
+    assert found["chosen"]["text"] == "Rain in Bath." and found["refinement_score"] < 0 and len(model.asked) == 3
+    prompt, answer = scorer.asked[1]
+    if of == "feedback":
+        assert answer == "Say where it was." and "Rain in Bath." in prompt and "Say where" not in prompt
+    else:
+        assert answer == "Rain in Bath." and "Say where it was." in prompt and "Rain in Bath." not in prompt
+    none, _ = ran(stage, ROW, [(DRAWN, drawn[2])], lm=scorer)
+    assert none == Drop("no refinement could be rated", {"refinements": 1})
+    assert "needs a scorer" in Refine(select=f"{of}_likelihood").faults()[0]
+
+
 def test_the_control_never_sees_the_feedback() -> None:
     stage = Refine(samples=1, control=True, select="random")
     [found], model = ran(stage, {k: v for k, v in ROW.items() if k != "critique"}, [("better than the one", "Rain.")])
