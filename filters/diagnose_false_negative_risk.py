@@ -18,7 +18,7 @@ from ..core.louvain import communities
 from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Context, Sink
-from .measures import measure, plain
+from .measures import Measure, measure, plain
 from .reasons import numpy_of
 from .vectors import present_vectors
 
@@ -53,7 +53,7 @@ class DiagnoseFalseNegativeRisk(Sink):
     """Most different prompts that are put into classes, drawn at random."""
 
     def sink(self, rows: Frame, ctx: Context) -> Mapping[str, Any]:
-        """Facts: rows, k, measures, k_safe (null = any), left_out by a threshold at `least`."""
+        """Facts: rows, k, k_safe (null = any), a warning where k is larger, left_out at `least`, measures."""
         column = flat(rows.table(["other_similarity"])["other_similarity"])
         collides = collisions(column, self.least)
         each, any_of, k = by_row(collides)
@@ -65,18 +65,16 @@ class DiagnoseFalseNegativeRisk(Sink):
         lines = [
             measure("a draw collides", each, "lower is better"),
             measure(f"one of {k} draws collides", any_of, "lower is better"),
+            *(predicted(classes, chance, k) if classes else ()),
         ]
-        if classes:
-            lines += [
-                plain("latent classes of prompts", classes),
-                plain("classes if all were equal (1 / Σ p²)", 1 / chance if chance else float("nan")),
-                plain("a draw collides, by classes", chance, "Σ p²"),
-                plain(f"one of {k} draws collides, by classes", at_least_one(chance, k), "1 - (1 - Σ p²)^k"),
-            ]
         left_out = int(np.nansum(collides[1]))
         safe = safe_k(worst, self.bearable)
-        return {"rows": len(rows), "k": k, "k_safe": safe, "too_large": safe is not None and k > safe,
-                "left_out": left_out, "measures": lines}  # fmt: skip
+        many = safe is not None and k > safe
+        warning = f"k = {k} is too large: up to {safe}, one draw of a row collides with a chance of {self.bearable:g}"
+        return {
+            "rows": len(rows), "k": k, "k_safe": safe, "warning": warning if many else "", "left_out": left_out,
+            "measures": lines,
+        }  # fmt: skip
 
     def _classes(self, rows: Frame, seed: int) -> tuple[int, float]:
         """How many classes the different prompts form, and Σ p²; 0 and NaN without vectors."""
@@ -94,6 +92,16 @@ class DiagnoseFalseNegativeRisk(Sink):
         unit = vectors[present][first]
         unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
         return class_shares(unit, self.neighbours, self.least)
+
+
+def predicted(classes: int, chance: float, k: int) -> list[Measure]:
+    """What the latent classes lead one to expect."""
+    return [
+        plain("latent classes of prompts", classes),
+        plain("classes if all were equal (1 / Σ p²)", 1 / chance if chance else float("nan")),
+        plain("a draw collides, by classes", chance, "Σ p²"),
+        plain(f"one of {k} draws collides, by classes", at_least_one(chance, k), "1 - (1 - Σ p²)^k"),
+    ]
 
 
 def collisions(column: pa.Array, least: float) -> tuple[np.ndarray, np.ndarray]:

@@ -98,7 +98,7 @@ def test_the_facts(tmp_path: Path) -> None:
     told = {line["measure"]: line["value"] for line in facts["measures"]}
     assert told["a draw collides"] == 0.5 and told["one of 2 draws collides"] == 0.6667
     assert told["latent classes of prompts"] == 5 and told["a draw collides, by classes"] == 0.0
-    assert (facts["k"], facts["k_safe"], facts["too_large"], facts["left_out"]) == (2, 0, True, 2)
+    assert (facts["k"], facts["k_safe"], facts["left_out"]) == (2, 0, 2) and "2 is too large" in facts["warning"]
     bare = DiagnoseFalseNegativeRisk().sink(TableFrame(rows.drop_columns("prompt_vector")), SinkContext.at(tmp_path))
     assert len(bare["measures"]) == 2
     nothing = pa.table(
@@ -124,5 +124,6 @@ def test_on_real_prompts_few_random_draws_collide(data: Path, tmp_path: Path) ->
     )
     facts = DiagnoseFalseNegativeRisk().sink(TableFrame(rows), SinkContext.at(tmp_path))
     told = {line["measure"]: line["value"] for line in facts["measures"]}
+    assert facts["k_safe"] >= 4 and facts["warning"] == ""
     assert 0 <= told["a draw collides"] < 0.03 and 30 < told["latent classes of prompts"] < n
     assert 0 < told["a draw collides, by classes"] < 0.01
