@@ -39,11 +39,14 @@ class Passages:
     def nearest(self, query: str, n: int) -> list[tuple[int, float]]:
         """The n passages that score highest, best first, equal ones in their order; none without a shared word."""
         known = sorted(self._column[word] for word in set(words_of(query)) if word in self._column)
-        if not known:
-            return []
-        scores = np.asarray(self._weights[:, known].sum(axis=1)).ravel()
-        best = np.lexsort((np.arange(len(scores)), -scores))[:n]
-        return [(int(i), float(scores[i])) for i in best if scores[i] > 0]
+        weights, scores = self._weights, np.zeros(len(self.texts))
+        for column in known:
+            part = slice(weights.indptr[column], weights.indptr[column + 1])
+            scores[weights.indices[part]] += weights.data[part]
+        least = np.partition(scores, -n)[-n] if 0 < n < len(scores) else 0.0
+        found = np.flatnonzero((scores > 0) & (scores >= least))
+        best = found[np.lexsort((found, -scores[found]))][:n]
+        return [(int(i), float(scores[i])) for i in best]
 
 
 def passages_of(path: str, column: str) -> Passages:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 _LONE: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_SURROGATES: Final = range(0xD800, 0xE000)
 _WORD: Final = re.compile(rf"[{_LONE}]|[^\W{_LONE}]+")
 
 
@@ -43,7 +44,7 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
 
 def longest_run(one: str, other: str) -> int:
     """Number of words of the longest run that stands in both texts."""
-    a, b = words_of(one), words_of(other)
+    a, b = _coded(words_of(one), words_of(other))
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2
@@ -53,8 +54,9 @@ def longest_run(one: str, other: str) -> int:
 
 def ngram_share(text: str, source: str, n: int) -> float:
     """Share, in [0, 1], of the distinct n-grams of `text` that stand in `source`; 0 where it has none."""
-    ours = _grams(words_of(text), n)
-    return len(ours & _grams(words_of(source), n)) / len(ours) if ours else 0.0
+    a, b = _coded(words_of(text), words_of(source))
+    ours = _grams(a, n)
+    return len(ours & _grams(b, n)) / len(ours) if ours else 0.0
 
 
 def without_repeats(texts: Sequence[str], known: Sequence[str], most: float) -> list[str]:
@@ -66,5 +68,12 @@ def without_repeats(texts: Sequence[str], known: Sequence[str], most: float) -> 
     return kept
 
 
-def _grams(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
-    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
+def _coded(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
+    """Each word as one character: runs of words are then slices, which cost next to nothing."""
+    kinds = enumerate(dict.fromkeys([*one, *other]))
+    codes = {word: i + (i >= _SURROGATES.start) * len(_SURROGATES) for i, word in kinds}
+    return "".join(chr(codes[word]) for word in one), "".join(chr(codes[word]) for word in other)
+
+
+def _grams(words: str, n: int) -> set[str]:
+    return {words[i : i + n] for i in range(len(words) - n + 1)}

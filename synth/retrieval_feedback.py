@@ -97,7 +97,7 @@ class RetrievalFeedback(Map):
         prompt = prompt_of(row)
         drafts = await self._drafts(writer, row, prompt, ctx)
         index: Passages = await asyncio.to_thread(passages_of, self.documents, self.column)
-        found = index.nearest("\n".join([prompt, *drafts]), self.passages)
+        found = await asyncio.to_thread(index.nearest, "\n".join([prompt, *drafts]), self.passages)
         if not found:
             raise Dropped("no passage shares a word with it")
         evidence = [index.texts[i] for i, _ in found]
