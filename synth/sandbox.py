@@ -38,7 +38,7 @@ class Ended(StrEnum):
 class Limits:
     """What a program may use: seconds of wall time, MiB of memory a process, processes and threads, MiB on disk.
 
-    Memory in all is at most `processes` times (`memory_mib` and 61 files of `disk_mib`).
+    Memory in all is at most `processes` times `memory_mib`, and `disk_mib`: the disk is in memory too.
     """
 
     seconds: float = 10.0
