@@ -91,3 +91,17 @@ def test_uso_triplets_are_kept_by_content_and_style(tmp_path: Path, photos: Path
     assert all(name.startswith("fallback: ") for name in named)
     shut = faked("uso-triplets", photos, tmp_path / "two", "same_content.low=0.96999")
     assert {count.stage: count for count in shut.funnel}["same_content"].dropped == {"below the band": 6}
+
+
+def test_prompt_enhancer_prefers_the_rewrite_that_paints_the_original(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("\n".join(json.dumps({"prompt": f"{k} red dogs"}) for k in range(2, 10)), encoding="utf-8")
+    models = {"writer": {"use": "fake_chat", "mode": "echo"}, "clip": {"use": "fake_image_text"}}
+    view = faked("prompt-enhancer", prompts, tmp_path / "run", **models)
+    counts = {count.stage: count for count in view.funnel}
+    assert calls(view)[0] == 8 * (4 + 4), "four rewrites a prompt, each painted once"
+    assert counts["pair.extremes"].rows_out == 8
+    for row in view.frame("pair.extremes").table(["chosen", "rejected", "margin"]).to_pylist():
+        assert row["chosen"]["text"] != row["rejected"]["text"] and row["margin"] > 0
+    written = pq.read_table(tmp_path / "run/data/data")
+    assert {"prompt", "chosen", "rejected"} <= set(written.column_names) and written.num_rows == 8

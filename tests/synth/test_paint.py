@@ -11,6 +11,7 @@ import yaml
 from rather.core.errors import RecipeError
 from rather.core.stage import Drop
 from rather.synth.paint import Paint
+from rather.synth.paint_candidates import PaintCandidates
 from rather.synth.paint_contrast import PaintContrast
 
 from ..pictures import photo_rows, png
@@ -80,6 +81,27 @@ def test_contrast_pairs_share_a_seed() -> None:
     painted(PaintContrast(rejected="unguided", nag=(5, 2.5, 0.25)), painter=atelier)
     good, bad = atelier.requests[2:]
     assert good["nag"]["scale"] == 5.0 and bad["guidance"] == 1.0 and bad["prompt"] == good["prompt"] == "a red dog"
+
+
+def test_what_candidates_say_is_painted_with_one_seed() -> None:
+    atelier = Atelier()
+    origin = {"stage": "synth.rewrite_prompt", "method": "rewrite", "params": "{}", "model": "w", "seed": 8}
+    said = [
+        {"text": "Two red dogs.", "made_by": origin},
+        {"text": " ", "made_by": None},
+        {"text": "Dogs.", "made_by": None},
+    ]
+    [row] = painted(PaintCandidates(), row_of("two dogs", candidates=said), painter=atelier)
+    assert [request["prompt"] for request in atelier.requests] == ["Two red dogs.", "Dogs."]
+    assert len({request["seed"] for request in atelier.requests}) == 1
+    first, second = row["candidates"]
+    assert first["text"] == "Two red dogs." and first["image"]["bytes"] != second["image"]["bytes"]
+    assert params(first)["text_by"] == {"stage": "synth.rewrite_prompt", "method": "rewrite", "model": "w", "seed": 8}
+    assert params(second)["text_by"] == {} and first["made_by"]["stage"] == "synth.paint_candidates"
+    refused = painted(PaintCandidates(), row_of("x", candidates=said), painter=Atelier(refused=1.0))
+    assert isinstance(refused, Drop) and refused.reason == "paint: refusal"
+    nothing = painted(PaintCandidates(), row_of("x", candidates=said[1:2]))
+    assert isinstance(nothing, Drop) and nothing.reason == "no text to paint"
 
 
 def test_candidates_end_in_pairs(tmp_path: Path) -> None:
