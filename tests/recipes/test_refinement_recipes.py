@@ -41,6 +41,19 @@ def test_crg(tmp_path: Path) -> None:
     assert view.facts["diagnose.rubrics"]["outcomes"] == {"fail": 0, "pass": 2, "parse_error": 0}
 
 
+def test_rubric_rm(tmp_path: Path) -> None:
+    lines = [{"kind": "principle", "criterion": "The number is of the kind asked for."}]
+    script = [
+        ("You write rubrics", json.dumps({"demands": [], "differences": ["the kind"], "items": lines})),
+        *prefers("Three"),
+    ]
+    rows = {"prompt": TWO[:1], "chosen": ["Three is one"], "rejected": ["Four is one"]}
+    view = faked("rubric-rm", rows, tmp_path, script)
+    found = {row["kind"]: row for row in written(tmp_path)}
+    assert set(found) == {"generator", "judge"} and calls(view) == 3
+    assert found["judge"]["completion"] in ("A", "B") and "of the kind" in found["generator"]["completion"]
+
+
 def test_refed(tmp_path: Path) -> None:
     new = [f"Write about {thing}." for thing in (
         "the tide at noon", "seven kinds of bread", "old maps", "a lighthouse keeper's day", "how glass is blown",

@@ -12,6 +12,7 @@ from rather.core.paid import Reply
 from rather.core.stage import Drop
 from rather.synth.rubric import Rubric
 from rather.synth.rubric_lines import lines_of, sound_lines
+from rather.synth.rubric_training import RubricTraining
 
 from .scripted import ran, real_pairs, row_of
 
@@ -149,3 +150,24 @@ def test_real_pairs(data: Path) -> None:
         better = row["chosen"]["text"][:20]
         [made], _ = ran(Rubric(), row, [(WRITING, said(SHORT, PRIME)), *judge(better), (JUDGING, "tie")])
         assert made["consistency"] == "pass" and len(made["rubric"]) == 2
+
+
+def test_rows_to_train_on_do_without_what_they_must_not_see() -> None:
+    """Pitfall: a generator that sees answers leaks them; it is trained on the prompt alone."""
+    lines = [{"id": "h1", "criterion": "It is one word.", "weight": None, "kind": "hard_rule"}]
+    row = ROW | {"rubric": lines}
+    found, _ = ran(RubricTraining(both_orders=True), row, [])
+    assert [made["kind"] for made in found] == ["generator", "judge", "judge"]
+    generator, given, swapped = ("\n".join(m["content"] for m in made["prompt"]) for made in found)
+    assert "Three" not in generator and "maybe four" not in generator and "at most 10 criteria" in generator
+    assert json.loads(found[0]["chosen"]["text"]) == {
+        "items": [{"kind": "hard_rule", "criterion": "It is one word."}],
+    }  # fmt: skip
+    assert "# Answer A\nThree" in given and "# Answer B\nThree" in swapped and "1. It is one word." in given
+    assert [made["chosen"]["text"] for made in found[1:]] == ["A", "B"]
+    assert {made["rejected"] for made in found} == {None}
+    orders = {
+        ran(RubricTraining(rows=("judge",)), row | {"id": f"r{k}"}, [])[0][0]["chosen"]["text"] for k in range(20)
+    }
+    assert orders == {"A", "B"}, "the place of the better answer is chance"
+    assert ran(RubricTraining(), ROW | {"rubric": None}, [])[0] == Drop("no rubric that passed")
