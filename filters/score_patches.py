@@ -158,8 +158,7 @@ def _in_parts(stage: ClsPatch | PatchMatch | TwoPath, batch: pa.Table, ctx: Cont
     """Each measure of each answer, a few rows at a time."""
 
     def see(images: list[bytes]) -> list[Seen]:
-        encoder = ctx.models[stage.model]
-        return [Seen(*both) for both in zip(encoder.encode(images), encoder.patches(images), strict=True)]
+        return [Seen(*both) for both in ctx.models[stage.model].in_parts(images)]
 
     written = Score.columns_written(stage)
     parts: list[Columns] = []

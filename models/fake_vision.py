@@ -40,6 +40,10 @@ class FakeVision:
         blocks = _thumbnails(images).reshape(-1, sides, PATCH, sides, PATCH, 3).swapaxes(2, 3)
         return [unit_rows(block.reshape(sides * sides, -1)) for block in blocks]
 
+    def in_parts(self, images: Sequence[bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What `encode` and `patches` give. Raises RowError naming bytes that are no image."""
+        return list(zip(self.encode(images), self.patches(images), strict=True))
+
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 [n, 192]; NaN for a text of more than `most` words. Raises RowError."""
         rows = FakeTextEncoder(self.dim).encode(texts)

@@ -23,8 +23,8 @@ class VisionTower:
 
     persist: ClassVar[bool] = True
 
-    def __init__(self, name: str, passes: ImagePasses, dim: int, before: int, featured: bool) -> None:
-        self.name, self.dim = name, dim
+    def __init__(self, name: str, passes: ImagePasses, dim: int, width: int, before: int, featured: bool) -> None:
+        self.name, self.dim, self._width = name, dim, width
         self._passes, self._before = passes, before
         self._states = passes.network.get_image_features if featured else passes.network
         self._featured = featured
@@ -35,16 +35,28 @@ class VisionTower:
 
     def patches(self, images: Sequence[bytes]) -> list[np.ndarray]:
         """Unit vectors float32 [p, d] an image, row by row from the top left. Raises RowError naming a bad one."""
+        return [patches for _, patches in self.in_parts(images)]
+
+    def in_parts(self, images: Sequence[bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What `encode` and `patches` give, from one pass. Raises RowError naming a bad image."""
         distinct, index = each_once(images, bytes)
-        found = [unit_rows(one) for group in self._passes.images(distinct, self._parts) for one in group]
+        found = [self._split(one) for group in self._passes.images(distinct, self._both) for one in group]
         return [found[k] for k in index]
 
-    def _whole(self, pixels: Any) -> Any:
-        states = self._states(pixel_values=pixels)
-        return states.pooler_output if self._featured else states.last_hidden_state[:, 0]
+    def _split(self, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return unit_rows(both[None, : self.dim])[0], unit_rows(both[self.dim :].reshape(-1, self._width))
 
-    def _parts(self, pixels: Any) -> Any:
-        return self._states(pixel_values=pixels).last_hidden_state[:, self._before :]
+    def _whole(self, pixels: Any) -> Any:
+        return self._pooled(self._states(pixel_values=pixels))
+
+    def _both(self, pixels: Any) -> Any:
+        import torch
+
+        states = self._states(pixel_values=pixels)
+        return torch.cat([self._pooled(states), states.last_hidden_state[:, self._before :].flatten(1)], dim=1)
+
+    def _pooled(self, states: Any) -> Any:
+        return states.pooler_output if self._featured else states.last_hidden_state[:, 0]
 
 
 @final
@@ -98,7 +110,8 @@ class DinoSpec(ModelSpec):
             raise InputError(cause, hint="it takes DINO, DINOv2, DINOv3 and other plain vision transformers")
         before = 1 + int(getattr(network.config, "num_register_tokens", 0) or 0)
         passes = ImagePasses(network, preparation(self.name), self.group)
-        return VisionTower(self.name, passes, int(network.config.hidden_size), before, False)
+        width = int(network.config.hidden_size)
+        return VisionTower(self.name, passes, width, width, before, False)
 
 
 @final
@@ -139,7 +152,7 @@ class ClipVisionSpec(ModelSpec):
         tokens = passes.run(lambda pixels: network.get_image_features(pixel_values=pixels).last_hidden_state, blank)
         dim = passes.run(lambda pixels: network.get_image_features(pixel_values=pixels).pooler_output, blank).shape[1]
         before = tokens.shape[1] - (side // int(shape.patch_size)) ** 2
-        return VisionTower(self.name, passes, dim, before, True)
+        return VisionTower(self.name, passes, dim, tokens.shape[2], before, True)
 
 
 @final

@@ -23,6 +23,9 @@ class PatchEncoder(ImageEncoder, Protocol):
     def patches(self, images: Sequence[bytes]) -> list[np.ndarray]:
         """Unit vectors float32 [p, d] an image, its patches row by row from the top left."""
 
+    def in_parts(self, images: Sequence[bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What `encode` and `patches` give, from one pass: ([dim], [p, d]) an image."""
+
 
 class ImageTextEncoder(ImageEncoder, Protocol):
     """Images and texts to vectors of one space: their dot product is how well they go together."""

@@ -246,6 +246,8 @@ def test_a_vector_is_the_same_alone_and_in_company(folders: dict[str, Path], use
     if hasattr(encoder, "patches"):
         whole = encoder.patches(PHOTOS)
         assert all(np.array_equal(encoder.patches([one])[0], found) for one, found in zip(PHOTOS, whole, strict=True))
+        for (vector, parts), alone, patches in zip(encoder.in_parts(PHOTOS), together, whole, strict=True):
+            assert np.array_equal(vector, alone) and np.array_equal(parts, patches)
 
 
 @pytest.mark.parametrize(
