@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .leaves import named_leaves
+from .leaves import named_leaves, packings
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -222,6 +222,6 @@ class Appender:
         assert self._schema is not None
         leaves = {name: "DELTA_BINARY_PACKED" for name in _COUNTED if name.split(".")[0] in self._schema.names}
         self._writer = pq.ParquetWriter(
-            self._path, self._schema, compression="lz4", write_statistics=False,
+            self._path, self._schema, compression=packings(self._schema), write_statistics=False,
             use_dictionary=named_leaves(self._schema), column_encoding=leaves,
         )  # fmt: skip

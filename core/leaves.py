@@ -12,6 +12,8 @@ _UNIQUE_TEXT: Final = frozenset(
     | {"caption", "params", "tool_calls", "id", "source_id", "parent_id"}
 )
 
+_HASHES: Final = frozenset({"id", "content_hash", "prompt_hash"})
+
 
 def repetitive_leaves(schema: pa.Schema) -> list[str]:
     """Parquet paths of the leaves worth a dictionary: roles, labels, names; not running text or floats."""
@@ -22,6 +24,12 @@ def named_leaves(schema: pa.Schema) -> list[str]:
     """Those of them that are no numbers: positions and hashes fill a dictionary for nothing."""
     kinds = {path: kind for field in schema for path, kind in _leaves(field.type, field.name)}
     return [path for path in repetitive_leaves(schema) if not pa.types.is_integer(kinds[path])]
+
+
+def packings(schema: pa.Schema) -> dict[str, str]:
+    """Compression by leaf for files of our own: LZ4, but none for hashes and ids, which do not shrink."""
+    paths = [path for field in schema for path, _ in _leaves(field.type, field.name)]
+    return {path: "none" if path in _HASHES else "lz4" for path in paths}
 
 
 def _leaves(kind: pa.DataType, path: str) -> Iterator[tuple[str, pa.DataType]]:
