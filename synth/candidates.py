@@ -28,7 +28,7 @@ class Setting(BaseModel):
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Sampling temperature."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     """Mass of the tokens sampled from; null = the endpoint's own."""
 
 

@@ -11,7 +11,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, confirmed
 from .making import TEMPLATES, answer_of, pictures_of, prompt_of
-from .verifiers import AnyVerifier, reference_columns, reference_of
+from .verifiers import MaybeVerifier, reference_columns, reference_of
 from .verifying import Verifier
 
 
@@ -41,7 +41,7 @@ class ConfirmWorse(Map):
 
     judge: Annotated[str | None, ModelOf("chat")] = "judge"
     """Who confirms; null = the verifier alone."""
-    verifier: AnyVerifier | None = None
+    verifier: MaybeVerifier = None
     """How answers are verified first: number, formula, text, pattern, json or tests, or {by: …, its options}."""
     reference: str = "reference"
     """Column with the right answer, or with the tests, for the verifier."""

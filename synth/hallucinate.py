@@ -87,7 +87,7 @@ class Hallucinate(Map):
     """Patterns to draw from; no pattern comes again before all have come."""
     samples: Annotated[int, Field(ge=1, le=26)] = 2
     """Wrong answers asked for."""
-    longer: Annotated[int, Field(ge=0)] | None = 5
+    longer: Annotated[int | None, Field(ge=0)] = 5
     """Most words a wrong answer may have beyond the right one; null = any."""
     strength: Strength = "clear"
     """How wrong they are to be: subtle, clear or gross."""

@@ -15,7 +15,7 @@ from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
 from .overlap import longest_run
 from .refine_select import WORDINGS, Refinement, incorporated, likely, near, picked
 from .refine_texts import feedback_of, is_degenerate
-from .verifiers import AnyVerifier, reference_columns, reference_of
+from .verifiers import MaybeVerifier, reference_columns, reference_of
 
 Select = Literal["instruct_rm", "embedding", "feedback_likelihood", "refinement_likelihood", "random"]
 
@@ -55,7 +55,7 @@ class Refine(Map):
     """Refinements wished for; the paper has 5 of summaries and 30 of programs."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Sampling temperature of refinements."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = 0.95
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = 0.95
     """Mass of the tokens refinements are sampled from; null = the endpoint's own."""
     max_tokens: Annotated[int, Field(ge=1)] = 1024
     """Most tokens of a refinement; the paper's summaries have 48."""
@@ -71,7 +71,7 @@ class Refine(Map):
     """The encoder of `select: embedding`."""
     scorer: Annotated[str | None, ModelOf("causal_lm")] = None
     """The language model whose likelihood selects."""
-    verifier: AnyVerifier | None = None
+    verifier: MaybeVerifier = None
     """Only refinements it calls right are selected from; an answer that is right already is not refined."""
     reference: str = "reference"
     """Column with the right answer, or with the tests, for the verifier."""

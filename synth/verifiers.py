@@ -27,10 +27,11 @@ def _named(value: Any) -> Any:
     return given
 
 
-AnyVerifier = Annotated[
-    Number | Formula | Text | Pattern | Json | UnitTests, Field(discriminator="by"), BeforeValidator(_named)
-]
+_Kinds = Number | Formula | Text | Pattern | Json | UnitTests
+AnyVerifier = Annotated[_Kinds, Field(discriminator="by"), BeforeValidator(_named)]
 """An option that names a verifier: `number`, `formula`, `text`, `pattern`, `json` or `tests`."""
+MaybeVerifier = Annotated[_Kinds | None, Field(discriminator="by"), BeforeValidator(_named)]
+"""The same, or null."""
 
 
 def reference_columns(verifier: Verifier | None, column: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class WeakerModel(Map):
     """Who writes the better answer; null = it is the row's chosen."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     """Sampling temperature of the worse answer; the better one is sampled at 0.7."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     """Mass of the tokens the worse answer is sampled from; null = the endpoint's own."""
     max_tokens: Annotated[int, Field(ge=1)] = 1024
     """Most tokens of the worse answer."""
