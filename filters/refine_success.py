@@ -20,7 +20,7 @@ from ..models.verdict import Verdict, ask_verdicts
 from .judging import digests, pictures_of, template, template_faults, texts_of
 from .reasons import first_reasons, floats
 
-_FIRST_STEP: Final = re.compile(r"^[#*\s]*step\s+1\b", re.IGNORECASE | re.MULTILINE)
+_FIRST_STEP: Final = re.compile(r"^[#* \t]{0,20}step[ \t]{1,20}1\b", re.IGNORECASE | re.MULTILINE)
 
 
 @final

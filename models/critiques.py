@@ -14,11 +14,17 @@ Said = Literal["right", "wrong"]
 TERMINATOR: Final = "[END]"
 _WORDS: Final = {"right": "right", "correct": "right", "wrong": "wrong", "incorrect": "wrong"}
 _CONCLUSION: Final = re.compile(
-    r"^[\W_]*conclusion[\W_]*[:=][\W_]*(right|correct|wrong|incorrect)\b(?!\s*(?:/|\bor\b))",
+    r"^(?:[^\w\n]|_){0,20}conclusion(?:[^\w\n]|_){0,20}?[:=][\W_]{0,20}(right|correct|wrong|incorrect)\b"
+    r"(?!\s{0,20}(?:/|\bor\b))",
     re.IGNORECASE | re.MULTILINE,
 )
-_STEP: Final = re.compile(r"^[\W_]*step\s+(\d+)[\W_]*[:.][\W_]*(correct|right|wrong|incorrect)\b", re.IGNORECASE)
-_SCORE: Final = re.compile(r"^[\W_]*score[\W_]*[:=][\W_]*?([-+]?\d+(?:\.\d+)?)(?:\s*/\s*(\d+))?[\W_]*$", re.IGNORECASE)
+_STEP: Final = re.compile(
+    r"^[\W_]{0,20}step\s{1,20}(\d{1,6})[\W_]{0,20}?[:.][\W_]{0,20}(correct|right|wrong|incorrect)\b", re.IGNORECASE
+)
+_SCORE: Final = re.compile(
+    r"^[\W_]{0,20}score[\W_]{0,20}?[:=][\W_]{0,20}?([-+]?\d{1,9}(?:\.\d{1,9})?)(?:\s?/\s?(\d{1,9}))?[\W_]{0,20}$",
+    re.IGNORECASE,
+)
 
 
 @final

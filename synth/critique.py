@@ -70,7 +70,8 @@ class CritiqueStage(Map):
     tell_reference: bool = False
     """Show the critic the right answer too; critique fine-tuning does not, AutoMathCritique does."""
     hint: str | None = None
-    """Column that says what is known of the error, shown to the critic."""
+    """Column that says what is known of the error, such as `mistake_description`; shown to the critic of a
+    response that is not known to be right."""
     writer: Annotated[str, ModelOf("chat")] = "writer"
     """The critic."""
     prompts: str = "critique"
@@ -136,15 +137,16 @@ class CritiqueStage(Map):
     ) -> Made | Verdict:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens, self.top_p)
         truth = row.get(self.reference) if self.truth == "column" else None
+        right = subject.place == 0 if self.truth == "sides" else truth_of(truth, subject.text)
         values = {
             "question": question, "response": subject.text,
             "steps": steps_of(subject.text) if self.grain == "steps" else [],
-            "reference": truth if self.tell_reference else None, "hint": row.get(self.hint) if self.hint else None,
+            "reference": truth if self.tell_reference else None,
+            "hint": row.get(self.hint) if self.hint and right is not True else None,
         }  # fmt: skip
         found = await criticised(writer, self.grain, kind, values, seed, pictures_of(row))
         if isinstance(found, Verdict):
             return found
-        right = subject.place == 0 if self.truth == "sides" else truth_of(truth, subject.text)
         return Made(subject, kind, seed, *found, right=right)
 
     def _rows(self, question: str, made: Sequence[Made], critic: str) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from ..core.paid import Reply
 from ..models.critiques import Critique, read_critique
 from ..models.verdict import Outcome, Reader, Verdict
 
-_MARK: Final = re.compile(r"^[#*\s]*corrected solution[*\s]*:?[*\s]*$", re.IGNORECASE | re.MULTILINE)
+_MARK: Final = re.compile(r"^[#* \t]{0,20}corrected solution[* \t]{0,20}:?[* \t]{0,20}$", re.IGNORECASE | re.MULTILINE)
 
 
 @final

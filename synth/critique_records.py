@@ -11,8 +11,8 @@ import pyarrow as pa
 from ..core.row import COLUMNS
 from ..core.stage import Column, Dropped, Row
 from ..models.answers import Of, sides
+from .injecting import pieces_of
 from .making import TEMPLATES
-from .steplists import find_steps
 
 PROMPTS: Final = "critique_record"
 Record = Literal["verdict", "score"]
@@ -78,13 +78,8 @@ def critique_value(text: str, critic: str, verdict: str | None = None, score: fl
 
 
 def steps_of(text: str) -> list[str]:
-    """The steps of a worked answer: of its numbered list where it has one, else its lines that say something."""
-    found = find_steps(text)
-    if found is not None:
-        head, rest = found.head.strip(), found.rest.strip()
-        bodies = (f"{body}{tail}".strip() for body, tail in zip(found.bodies, found.tails, strict=True))
-        return [text for text in (head, *bodies, rest) if text]
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """The steps of a worked answer without the space around them, numbered as `synth.inject_error` numbers them."""
+    return [piece.strip() for piece in pieces_of(text)]
 
 
 def labelled(steps: Sequence[str], labels: Sequence[bool | None]) -> list[Row]:

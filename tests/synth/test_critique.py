@@ -179,9 +179,17 @@ def test_steps_are_labelled_one_by_one() -> None:
     assert "18" not in found["prompt"][0]["content"] and "muffins" not in found["prompt"][0]["content"]
 
 
-def test_a_numbered_list_gives_its_steps() -> None:
-    assert steps_of("We add.\n1. Take 3.\n2. Add 4.\n\nIt is 7.") == ["We add.", "Take 3.", "Add 4.", "It is 7."]
-    assert steps_of("one\n\n two ") == ["one", "two"]
+def test_steps_are_lines_or_sentences() -> None:
+    assert steps_of("We add.\n1. Take 3.\n2. Add 4.\n\nIt is 7.") == ["We add.", "1. Take 3.", "2. Add 4.", "It is 7."]
+    assert steps_of("one\n\n two ") == ["one", "two"] and steps_of("Take 3. Add 4.") == ["Take 3.", "Add 4."]
+
+
+def test_what_is_known_of_an_error_is_not_told_of_a_right_answer() -> None:
+    stage = CritiqueStage(of="pair", truth="sides", hint="mistake_description")
+    row = ROW | {"mistake_description": "the muffins are forgotten"}
+    _, model = ran(stage, row, [("# Solution", RIGHT)])
+    told = {text.split("# Solution\n")[1].startswith(BOTCHED): "muffins" in text for text in model.asked}
+    assert told == {False: False, True: True}
 
 
 def test_flaws_are_found_where_they_are_quoted() -> None:
