@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, final
 
 import numpy as np
@@ -25,6 +25,7 @@ class Blip:
     def __init__(self, name: str, passes: ImagePasses, reading: Reading) -> None:
         self.name, self._passes, self._reading = name, passes, reading
         self.dim = int(passes.network.vision_proj.out_features)
+        self.width = int(passes.network.itm_head.in_features)
 
     def encode(self, images: Sequence[bytes]) -> np.ndarray:
         """Unit vectors float32 [n, dim] of encoded images. Raises RowError naming a bad one."""
@@ -39,28 +40,30 @@ class Blip:
 
         Each distinct pair once. Raises RowError naming a bad image.
         """
+        logits = self.together(texts, images, self._passes.network.itm_head, 2)
+        return np.asarray(0.5 * (1 + np.tanh((logits[:, 1] - logits[:, 0]) / 2)))
+
+    def together(self, texts: Sequence[str], images: Sequence[bytes], head: Callable[[Any], Any], k: int) -> np.ndarray:
+        """What `head` makes of the first state [group, width] of a text that looks at its image: float64 [n, k]."""
         pairs: dict[tuple[str, bytes], int] = {}
-        index = [pairs.setdefault(pair, len(pairs)) for pair in zip(texts, images, strict=True)]
-        first = np.unique(np.array(index, np.int64), return_index=True)[1]
-        once, found = list(pairs), np.full(len(pairs), np.nan)
+        index = np.array([pairs.setdefault(pair, len(pairs)) for pair in zip(texts, images, strict=True)], np.int64)
+        first = np.unique(index, return_index=True)[1]
+        once, found = list(pairs), np.full((len(pairs), k), np.nan)
         ids = self._reading.ids([text for text, _ in once])
-        groups = [
-            (w, group) for w, members in self._reading.widths(ids).items() for group in self._passes.groups(members)
-        ]
+        widths = self._reading.widths(ids).items()
+        groups = [(width, group) for width, members in widths for group in self._passes.groups(members)]
         seen = ahead(lambda entry: [self._passes.pixels(once[k][1], int(first[k])) for k in entry[1]], groups)
         for (width, group), pixels in zip(groups, seen, strict=True):
-            found[group] = self._together([ids[k] for k in group], width, pixels)
-        return found[index]
+            feed = self._reading.feed([ids[k] for k in group], width, self._passes.device)
+            found[group] = self._passes.run(lambda *both: head(self._looking(*both)), feed, self._on(pixels))
+        return np.take(found, index, axis=0)
 
-    def _together(self, ids: Sequence[Sequence[int]], width: int, pixels: Sequence[Any]) -> np.ndarray:
+    def _on(self, pixels: Sequence[Any]) -> Any:
         import torch
 
-        batch = torch.stack(list(pixels)).to(self._passes.device, self._passes.dtype)
-        logits = self._passes.run(self._matched, self._reading.feed(ids, width, self._passes.device), batch)
-        gap = logits[:, 1].astype(np.float64) - logits[:, 0]
-        return np.asarray(0.5 * (1 + np.tanh(gap / 2)))
+        return torch.stack(list(pixels)).to(self._passes.device, self._passes.dtype)
 
-    def _matched(self, feed: Mapping[str, Any], pixels: Any) -> Any:
+    def _looking(self, feed: Mapping[str, Any], pixels: Any) -> Any:
         import torch
 
         network = self._passes.network
@@ -72,7 +75,7 @@ class Blip:
             encoder_hidden_states=states,
             encoder_attention_mask=there,
         )
-        return network.itm_head(both.last_hidden_state[:, 0])
+        return both.last_hidden_state[:, 0]
 
     def _seen(self, pixels: Any) -> Any:
         network = self._passes.network

@@ -106,6 +106,30 @@ def test_both_heads_of_blip_give_what_the_library_gives(folders: dict[str, Path]
     assert np.ptp(chances) > 1e-3 and np.ptp(cosines) > 1e-3
 
 
+def test_image_reward_reads_prompt_and_image_together(folders: dict[str, Path], tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    network, _, pixels = by_transformers(folders["blip"], transformers.BlipForImageTextRetrieval)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folders["blip"])
+    layers = torch.nn.Sequential(torch.nn.Linear(32, 6), torch.nn.Dropout(0.2), torch.nn.Linear(6, 1)).eval()
+    save_file({f"layers.{name}": value for name, value in layers.state_dict().items()}, tmp_path / "head.safetensors")
+    options = {"head": str(tmp_path / "head.safetensors"), "mean": 0.5, "deviation": 2.0}
+    found = load("imagereward", folders["blip"], **options).score(["a red hat", "dog", "hat " * 60], PHOTOS[:3])
+    for k, prompt in enumerate(("a red hat", "dog")):
+        tokens = tokenizer([prompt], return_tensors="pt")
+        with torch.no_grad():
+            states = network.vision_model(pixel_values=pixels[k : k + 1]).last_hidden_state
+            text = network.text_encoder(
+                tokens["input_ids"], attention_mask=tokens["attention_mask"], encoder_hidden_states=states
+            )
+            expected = (float(layers(text.last_hidden_state[:, 0])) - 0.5) / 2
+        assert found[k] == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(found[2])
+    save_file({"weight": torch.zeros(1, 9)}, tmp_path / "head.safetensors")
+    with pytest.raises(InputError, match="reads 9 numbers"):
+        load("imagereward", folders["blip"], **options)
+
+
 @pytest.mark.parametrize("registers", [0, 3])
 def test_dino_gives_class_token_and_patches(tmp_path: Path, registers: int) -> None:
     folder = dino_folder(tmp_path, registers)
@@ -267,6 +291,15 @@ def test_the_size_of_a_group_changes_rounding_alone(folders: dict[str, Path], gr
     for use, folder in SEERS:
         usual, other = load(use, folders[folder]).encode(PHOTOS), load(use, folders[folder], group=group).encode(PHOTOS)
         assert np.allclose(usual, other, atol=1e-5)
+
+
+def test_weights_of_half_the_size_give_nearly_the_same(folders: dict[str, Path]) -> None:
+    for use, folder in SEERS:
+        full, half = load(use, folders[folder]), load(use, folders[folder], dtype="bfloat16")
+        assert half.encode(PHOTOS).dtype == np.float32
+        assert 0 < np.abs(half.encode(PHOTOS) - full.encode(PHOTOS)).max() < 0.1
+        if hasattr(full, "encode_text"):
+            assert np.abs(half.encode_text(TEXTS) - full.encode_text(TEXTS)).max() < 0.1
 
 
 def test_only_safetensors_are_read(folders: dict[str, Path], tmp_path: Path) -> None:
