@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .report_compare import Compare
 from .report_gallery_data import Display, Gallery, Shown
-from .report_likeness import STRENGTH, curves, likeness_column, plane, windows_of
+from .report_likeness import STRENGTH, curves, described, likeness_column, plane, windows_of
 from .report_pairs import named_values, prompt_words
 from .report_text import excerpt, value_text
 from .thumbnails import Thumbnails
@@ -17,7 +17,10 @@ DISPLAYS: Final = 12
 SIDE: Final = 220
 """Longest side of a gallery thumbnail, pixels."""
 VALUES: Final = 6
-"""Scores shown below the pictures of a row."""
+"""Scores, and parameters of what was done, shown below the pictures of a row."""
+LONGEST: Final = 24
+"""Characters of a parameter that is shown."""
+_UNTOLD: Final = ("seed", "width", "height")
 Picture = tuple[str, str, Mapping[str, Any] | None]
 
 
@@ -27,8 +30,10 @@ def gallery_of(compare: Compare, rows: Sequence[Mapping[str, Any]], scores: Sequ
     if not found:
         return None
     thumbs = Thumbnails(4 * DISPLAYS, SIDE)
-    displays = tuple(_display(row, scores, thumbs) for row in _varied(found))
-    windows, column = windows_of(compare.view.recipe), likeness_column(compare)
+    told = tuple(name for name in scores if name in described(compare)) or tuple(scores)
+    displays = tuple(_display(row, told, thumbs) for row in _varied(found))
+    windows = windows_of(compare.view.recipe)
+    column = likeness_column(compare, windows)
     return Gallery(displays, column, curves(compare, column, windows), plane(compare, column, windows))
 
 
@@ -81,9 +86,10 @@ def _made(row: Mapping[str, Any]) -> str:
         params = json.loads(made_by.get("params") or "{}")
     except ValueError:
         params = {}
-    told = dict(params) if isinstance(params, dict) else {}
-    names = sorted(told.keys() - {"seed"}, key=lambda name: (name != STRENGTH, name))
-    words = [f"{name.replace('_', ' ')} {value_text(told[name])}" for name in names]
+    told = {name: value_text(value) for name, value in params.items()} if isinstance(params, dict) else {}
+    short = [name for name in told if name not in _UNTOLD and len(told[name]) <= LONGEST]
+    names = sorted(short, key=lambda name: (name != STRENGTH, name))[:VALUES]
+    words = [f"{name.replace('_', ' ')} {told[name]}" for name in names]
     return ", ".join([str(made_by["method"]).replace("_", " "), *words])
 
 

@@ -36,9 +36,18 @@ def windows_of(recipe: str) -> dict[str, Window]:
     return {column: window for column, window in found.items() if window != OPEN}
 
 
-def likeness_column(compare: Compare) -> str:
-    """The score that tells likeness: `similarity`, what a degradation measured, or the first cosine; else empty."""
+def described(compare: Compare) -> frozenset[str]:
+    """The scores of which a stage says what they are."""
+    return frozenset(field.name for field in score_fields(compare) if b"scorer" in (field.metadata or {}))
+
+
+def likeness_column(compare: Compare, windows: Mapping[str, Window]) -> str:
+    """The score that tells likeness: `similarity`, what a degradation measured, or another cosine; else empty.
+
+    Of other cosines one that a filter has a window on, then one of the rejected image.
+    """
     cosines = [f.name for f in score_fields(compare) if (f.metadata or {}).get(b"unit") == b"cosine" and _number(f)]
+    cosines.sort(key=lambda name: (name not in windows, not name.startswith("rejected_")))
     return next((name for name in ("similarity", "degraded_similarity", *cosines) if name in cosines), "")
 
 
@@ -86,7 +95,8 @@ def _rungs(strength: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
 def plane(compare: Compare, column: str, windows: Mapping[str, Window]) -> Plane | None:
     """The columns that filters have a window on, the likeness, then other scores: the first two of them."""
     names = [field.name for field in score_fields(compare) if _number(field) and field.name != STRENGTH]
-    names.sort(key=lambda name: (name not in windows, name != column, not name.startswith("rejected_")))
+    scores = described(compare)
+    names.sort(key=lambda n: (n not in windows, n != column, n not in scores, not n.startswith("rejected_")))
     if len(names) < 2:
         return None
     across, up = names[:2]

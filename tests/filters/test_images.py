@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from rather.models.imaging import decoded, encoded
 from rather.synth.pixel_ops import blurred
 
 from ..narrows import narrow_of
-from ..photos import photo, picture
+from ..photos import photo, photo_folder, picture
 from ..runs import run_text
 
 
@@ -154,3 +155,17 @@ def test_photos_saved_anew_are_found(tmp_path: Path) -> None:
     )
     why = NearDuplicateImages().select(narrow_of(tmp_path, {"chosen_image_vector": column})).to_pylist()
     assert why == [None, None, "near duplicate of an earlier image", None, None, None]
+
+
+def test_photos_saved_anew_go_from_a_folder(tmp_path: Path) -> None:
+    """Six photos and one saved again at another quality: the later of the two is dropped, by its vector."""
+    root = photo_folder(tmp_path / "photos")
+    out = io.BytesIO()
+    decoded((root / "subject_1/0.jpeg").read_bytes()).save(out, "JPEG", quality=85)
+    (root / "subject_1/9.jpeg").write_bytes(out.getvalue())
+    stages = "  - embed.image: {of: [chosen]}\n  - filter.near_duplicate_images: {}\n"
+    view = run_text(f"name: n\nstages:\n  - read.images: {{path: '{root}'}}\n{stages}", tmp_path / "run")
+    gone = view.dropped("filter.near_duplicate_images")
+    assert gone["reason"].to_pylist() == ["near duplicate of an earlier image"]
+    assert gone["place"].to_pylist()[0]["row"] == 4
+    assert len(view.frame("filter.near_duplicate_images")) == 6

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from functools import cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -33,9 +34,11 @@ stages:
   - score.image_similarity: {}
   - filter.band: {low: 0.3, high: 0.9}
 """
+SIDES = ("chosen", "rejected")
 KINDS = ("blur", "noise", "jpeg", "patch_shuffle")
 
 
+@cache
 def image(seed: int) -> dict[str, Any]:
     return {"bytes": photo(seed, width=400, height=300), "path": f"{seed}.jpg"}
 
@@ -96,6 +99,20 @@ def test_curves_tell_means_and_what_was_kept() -> None:
     assert "similarity against the strength of blur: 0.950 at 2.5, 0.200 at 20" in labels
     assert any(label.startswith("similarity against rejected_sharpness of 48 rows, 24") for label in labels)
     assert "shaded: similarity from 0.300 to 0.900" in page.text
+
+
+def test_paintings_are_judged_by_what_the_filter_judges_them_by() -> None:
+    """Without a likeness of its own the curve shows the rejected side's cosine, and a digest stays untold."""
+    run = image_run(16)
+    table = run.tables["read.images"].append_column("stars", pa.array(range(16)))
+    about = {f"{side}_dino": Column(f"{side}_dino", "d", pa.float64(), "cosine", -1, 1, "higher") for side in SIDES}
+    run = FakeRun(RECIPE.replace("low: 0.3", "column: rejected_dino, low: 0.3")).source(table, "read.images")
+    run.score("score.dino", {name: pa.array(np.linspace(0.2, 0.8, 16)) for name in about}, about)
+    page = Page(build_report(run))
+    assert "Mean rejected_dino by what was degraded" in page.text
+    labels = [attrs["aria-label"] or "" for attrs in page.of("svg")]
+    assert any(label.startswith("rejected_dino against chosen_dino of 16 rows") for label in labels)
+    assert "stars" not in page.text.split("Gallery")[-1].split("Likeness")[0]
 
 
 def test_a_run_without_images_shows_none_of_it() -> None:
