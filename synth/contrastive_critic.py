@@ -15,9 +15,9 @@ from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.answers import Of, sides
 from ..models.readers import read_text, read_yes_no
 from .critique_corrected import Corrected, changed, read_corrected
-from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, steps_of, subjects
+from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
 from .critique_truth import same_end
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of
 
 _TOLD: Final = re.compile(
     r"\b(?:reference (?:solution|answer|analysis)|(?:given|provided) (?:analysis|reference|key concepts))\b",
@@ -91,7 +91,7 @@ class ContrastiveCritic(Map):
         return 1.0 + 2.0 * answers
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        question, reference = prompt_of(row), row[self.reference]
+        question, reference = question_of(row), row[self.reference]
         if not reference or not reference.strip():
             return Drop("no reference")
         found = subjects(row, self.of, self.most)
@@ -109,7 +109,7 @@ class ContrastiveCritic(Map):
             return dropped.drop
 
     async def _criticised(self, writer: Writer, row: Row, ctx: Context, analysis: str, subject: Subject) -> Row:
-        question, reference, pictures = prompt_of(row), row[self.reference], pictures_of(row)
+        question, reference, pictures = question_of(row), row[self.reference], pictures_of(row)
         steps = steps_of(subject.text)
         values = {"question": question, "steps": steps, "analysis": analysis}
         reader = read_corrected(len(steps))

@@ -12,7 +12,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .critique_judgments import Judgment, Pairing, hint_pair, read_judgment, sampled_pairs, shortened
-from .critique_records import message
+from .critique_records import message, question_of
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, sample_seeds
 
 
@@ -83,7 +83,7 @@ class ContrastiveJudgments(Map):
         better = 1 if rng.random() < 0.5 else 2
         shown = answer_of(row), answer_of(row, "rejected")
         first, second = shown if better == 1 else shown[::-1]
-        values = {"conversation": _conversation(row["prompt"]), "first": first, "second": second}
+        values = {"conversation": question_of(row), "first": first, "second": second}
         free, hinted = await self._sampled(row, ctx, values, better)
         pairs = sampled_pairs(free, better, self.pairs, self.unknown_pairs, rng)
         if self.hints and (pair := hint_pair(*hinted, better)):
@@ -139,13 +139,3 @@ class ContrastiveJudgments(Map):
     def _answer(self, judgment: Judgment, writer: str) -> Row:
         params = {"temperature": self.temperature, "top_p": self.top_p, "shortened": judgment.shortened}
         return answer(judgment.text, made_by(self.name, judgment.method, params, writer, judgment.seed))
-
-
-def _conversation(prompt: Sequence[Row] | None) -> str:
-    """All turns of a prompt; who speaks is said where there are several."""
-    turns = [turn for turn in prompt or () if (turn["content"] or "").strip()]
-    if not turns:
-        raise Dropped("no prompt")
-    if len(turns) == 1:
-        return str(turns[0]["content"])
-    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)

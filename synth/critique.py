@@ -15,10 +15,10 @@ from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.answers import Of, sides
 from ..models.verdict import Verdict
 from .critique_making import Format, Grain, Made, criticised
-from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, steps_of, subjects
+from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
 from .critique_truth import truth_of
 from .critique_units import SPANS, located
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds
 
 
 @final
@@ -33,7 +33,7 @@ class CritiqueStage(Map):
     prejudice: `select.balance` on `critique_verdict` evens them out.
     """
 
-    reads = ("prompt", "{reference}?", "{hint}?", "images?")
+    reads = ("prompt", "{reference}?", "{hint}?", "verdict?", "images?")
     writes = (
         "prompt",
         "candidates",
@@ -63,8 +63,8 @@ class CritiqueStage(Map):
     most: Annotated[int, Field(ge=1)] = 8
     """Most answers of a row that are criticised, the first ones."""
     truth: Literal["unknown", "sides", "column"] = "unknown"
-    """Whence it is known whether an answer is right: from nowhere, from its side (chosen is, rejected is not),
-    or from the column `reference`."""
+    """Whence it is known whether an answer is right: from nowhere, from its side (chosen is, rejected is not;
+    not known of a tie), or from the column `reference`."""
     reference: str = "reference"
     """Column with the right answer, compared by its end result, or with whether the answer is right."""
     tell_reference: bool = False
@@ -118,7 +118,7 @@ class CritiqueStage(Map):
         return float(min(answers, self.most) * self.n * len(self.rationale_format))
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        question = prompt_of(row)
+        question = question_of(row)
         asked = [
             (subject, kind, seed)
             for subject in subjects(row, self.of, self.most)
@@ -137,7 +137,9 @@ class CritiqueStage(Map):
     ) -> Made | Verdict:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens, self.top_p)
         truth = row.get(self.reference) if self.truth == "column" else None
-        right = subject.place == 0 if self.truth == "sides" else truth_of(truth, subject.text)
+        right = truth_of(truth, subject.text)
+        if self.truth == "sides" and row.get("verdict") != "tie":
+            right = subject.place == 0
         values = {
             "question": question, "response": subject.text,
             "steps": steps_of(subject.text) if self.grain == "steps" else [],

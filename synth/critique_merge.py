@@ -12,8 +12,8 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.readers import read_score
-from .critique_records import ABOUT, CRITIQUES, critic_prompt, critique_value
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
+from .critique_records import ABOUT, CRITIQUES, critic_prompt, critique_value, question_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by
 
 Kept = tuple[str, float, float | None]
 
@@ -68,7 +68,7 @@ class CritiqueMerge(Map):
         return {"none": 0.0, "summ": 2.0, "rank": 2.0 * self.most}[self.merge]
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        question = prompt_of(row)
+        question = question_of(row)
         rows = await asyncio.gather(*(self._rows(row, ctx, question, side) for side in ("chosen", "rejected")))
         return [each for side in rows for each in side] or Drop("no critiques")
 

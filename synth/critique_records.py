@@ -52,6 +52,16 @@ def subjects(row: Row, of: Of, most: int) -> list[Subject]:
     return found
 
 
+def question_of(row: Row) -> str:
+    """The prompt as text, every turn of it; who speaks is said where there are several. Raises Dropped without one."""
+    turns = [turn for turn in row["prompt"] or () if (turn["content"] or "").strip()]
+    if not turns:
+        raise Dropped("no prompt")
+    if len(turns) == 1:
+        return str(turns[0]["content"])
+    return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
+
+
 def instruction(kind: Record = "verdict") -> str:
     """The constant request a critic is trained on: to say whether a solution is right, or how good an answer is."""
     return TEMPLATES.load(PROMPTS, kind).messages({})[0]["content"]

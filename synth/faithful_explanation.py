@@ -12,8 +12,8 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.critiques import mentions
 from ..models.readers import read_json, read_text
-from .critique_records import message
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, prompt_of
+from .critique_records import message, question_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of
 
 WORDS: Final[dict[str, Any]] = {
     "type": "object",
@@ -74,7 +74,7 @@ class FaithfulExplanation(Map):
         return 1.0 + 2.0 * self.rounds
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        values = {"question": prompt_of(row), "answer": answer_of(row)}
+        values = {"question": question_of(row), "answer": answer_of(row)}
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         pictures = pictures_of(row)
         explanations = [await writer.says("explain", values, read_text, seed=ctx.seed, pictures=pictures)]

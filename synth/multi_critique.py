@@ -13,9 +13,9 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.answers import Of, sides
 from .critique_agents import Chats, Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
-from .critique_records import ABOUT, Subject, critic_prompt, critique_value, subjects
+from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds
 
 Listed = tuple[str, Sequence[Unit]]
 CRITERIA: Final = pa.list_(pa.struct([("name", pa.string()), ("details", pa.list_(pa.string()))]))
@@ -86,7 +86,7 @@ class MultiCritique(Map):
         return 1.0 + responses * (len(self.agents) * self.n + 2.0)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        question, found = prompt_of(row), subjects(row, self.of, self.most)
+        question, found = question_of(row), subjects(row, self.of, self.most)
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, self.max_tokens)
         about = await crucial(judge, question, ctx.seed, pictures_of(row))
         tried = await asyncio.gather(*(self._tried(row, ctx, judge, question, about, each) for each in found))

@@ -11,10 +11,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.stage import Column, Context, Map, ModelOf, Row
+from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.critiques import Critique, read_scored
-from .critique_records import CRITIQUES, critique_value
-from .making import TEMPLATES, Writer, answer_of, pictures_of, prompt_of, sample_seeds
+from .critique_records import CRITIQUES, critique_value, question_of
+from .making import TEMPLATES, Writer, answer_of, pictures_of, sample_seeds
 
 DRAWS = 1000
 """Bootstrap samples behind `noise_score`."""
@@ -31,7 +31,7 @@ class SelfCritique(Map):
     training. The critiques stay in `chosen_critiques` and `rejected_critiques` for `synth.critique_merge`.
     """
 
-    reads = ("prompt", "chosen", "rejected", "images?")
+    reads = ("prompt", "chosen", "rejected", "verdict?", "images?")
     writes = (
         Column("chosen_critiques", "sound critiques of the chosen answer", CRITIQUES),
         Column("rejected_critiques", "sound critiques of the rejected answer", CRITIQUES),
@@ -76,8 +76,10 @@ class SelfCritique(Map):
     def calls_a_row(self) -> float:
         return 2.0 * self.n
 
-    async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
-        question = prompt_of(row)
+    async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
+        if row.get("verdict") == "tie":
+            return Drop("tie")
+        question = question_of(row)
         sides = answer_of(row), answer_of(row, "rejected")
         found = await asyncio.gather(*(self._critiques(row, ctx, question, side) for side in sides))
         scores = [np.array([c.score for c in critiques], np.float64) for critiques in found]

@@ -128,6 +128,8 @@ def test_critiques_that_are_wrong_are_kept_and_marked() -> None:
     ]
     by_result, _ = ran(CritiqueStage(of="pair", truth="column"), ROW, script)
     assert [r["verdict_ok"] for r in by_result] == [False, False]
+    tied, _ = ran(CritiqueStage(of="pair", truth="sides"), ROW | {"verdict": "tie"}, script)
+    assert [r["response_right"] for r in tied] == [None, None], "of a tie neither side is known to be right"
     unknown, _ = ran(CritiqueStage(), ROW, script)
     assert unknown[0]["response_right"] is None and unknown[0]["verdict_ok"] is None
 
@@ -221,6 +223,12 @@ def test_offsets_count_code_points() -> None:
     assert place("sum", text) == (9, 12) and text[9:12] == "sum"
     assert place("“naïve  sum”", text) == (3, 12) and place("", text) is None and place("no", text) is None
     assert located([Unit("a", "", "b", 1.0, "")], text)["quotes_lost"] == 0, "what is missing cannot be quoted"
+
+
+def test_every_turn_of_the_prompt_is_shown() -> None:
+    turns = [{"role": r, "content": t} for r, t in (("user", "A prime?"), ("assistant", "2"), ("user", "Another?"))]
+    [row], model = ran(CritiqueStage(), ROW | {"prompt": turns}, [("# Solution", RIGHT)])
+    assert row["question"] == "User: A prime?\n\nAssistant: 2\n\nUser: Another?" and row["question"] in model.asked[0]
 
 
 def test_formats_are_asked_for_side_by_side() -> None:

@@ -141,6 +141,10 @@ def test_all_critiques_may_stay_and_none_may_be_there() -> None:
     assert ran(CritiqueMerge(), row, [("# Reviews", "")])[0] == Drop("merge: unparsable", {"reply": "nothing was said"})
 
 
+def test_a_tie_has_no_label_to_bear_out() -> None:
+    assert ran(SelfCritique(), ROW | {"verdict": "tie"}, [])[0] == Drop("tie")
+
+
 def test_mistakes_in_options() -> None:
     assert SelfCritique(n=2, least=3).faults() == ["least (3) is above n (2)"]
     assert SelfCritique(low=5, high=5).faults() == ["low (5) is not below high (5)"]
