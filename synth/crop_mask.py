@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, final
 
@@ -12,7 +11,9 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, Row
 from ..models.cropping import Colour, alone, box_of, box_of_mask, square
 from ..models.imaging import bytes_of, decoded, encoded
+from ..models.offloading import offloaded
 
+Image = dict[str, Any]
 FILLS: Final[dict[str, Colour]] = {"grey": (127, 127, 127), "white": (255, 255, 255), "black": (0, 0, 0)}
 
 
@@ -50,10 +51,12 @@ class CropMask(Map):
             return Drop("no reference image")
         if len(regions) != len(images) or any(region is None for region in regions):
             return Drop("an image without its box or mask", {"images": len(images), "regions": len(regions)})
-        cut = asyncio.to_thread(lambda: [self._cut(*pair) for pair in zip(images, regions, strict=True)])
-        return [{"images": await cut}]
+        return [{"images": await offloaded(self._cut, images, regions)}]
 
-    def _cut(self, image: dict[str, Any], region: Any) -> dict[str, Any]:
+    def _cut(self, images: Sequence[Image], regions: Sequence[Any]) -> list[Image]:
+        return [self._cut_one(image, region) for image, region in zip(images, regions, strict=True)]
+
+    def _cut_one(self, image: Image, region: Any) -> Image:
         data, fill = bytes_of(image), FILLS[self.fill]
         picture = decoded(data)
         if self.boxes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -14,6 +13,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.imaging import bytes_of
+from ..models.offloading import offloaded
 from .degrade_search import Attempt, Band, Clean, Search, nearest
 from .pixel_ops import OPS, REFERENCE, side_of
 
@@ -89,7 +89,7 @@ class Degrade(Map):
         image = (row["chosen"] or {}).get("image")
         if not image or (image["bytes"] is None and not image["path"]):
             return Drop("no image to degrade")
-        return await asyncio.to_thread(self._rows, bytes_of(image), ctx, ctx.rng(row["id"]))
+        return await offloaded(self._rows, bytes_of(image), ctx, ctx.rng(row["id"]))
 
     def _rows(self, original: bytes, ctx: Context, rng: Random) -> Sequence[Row] | Drop:
         clean = Clean.of(original)
