@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import random
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -155,6 +157,8 @@ class Models(Mapping[str, Any]):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._loaded: dict[str, Any] = {}
+        self._encoders: dict[str, KeptEncoder] = {}
+        self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._session.plan.models)
@@ -167,10 +171,11 @@ class Models(Mapping[str, Any]):
         return list(self._loaded.values())
 
     def __getitem__(self, nickname: str) -> Any:
-        if nickname not in self._loaded:
-            spec = self._session.plan.models[nickname]
-            self._loaded[nickname] = self._wrapped(spec, self._load(nickname, spec))
-        return self._loaded[nickname]
+        with self._turn:  # batches of several threads ask at once for a model that takes long to load
+            if nickname not in self._loaded:
+                spec = self._session.plan.models[nickname]
+                self._loaded[nickname] = self._wrapped(spec, self._load(nickname, spec))
+            return self._loaded[nickname]
 
     @staticmethod
     def _load(nickname: str, spec: ModelSpec) -> Any:
@@ -188,9 +193,16 @@ class Models(Mapping[str, Any]):
             if hasattr(loaded, "keep_in"):
                 loaded.keep_in(session.options.journal_path.parent / "batches")
             return PaidModel(loaded, spec.identity(), session.journal, session.meter, session.run_name, session.loop)
-        vectors = session.options.journal_path.parent / "vectors"
         if getattr(loaded, "persist", False):
-            return KeptEncoder(loaded, spec.identity(), vectors)
+            return self._kept(loaded, spec.identity())
         if hasattr(loaded, "over"):  # a reward on the vectors of an encoder, which are kept in its stead
-            return loaded.over(KeptEncoder(loaded.encoder, loaded.encoder_identity, vectors))
+            return loaded.over(self._kept(loaded.encoder, loaded.encoder_identity))
         return loaded
+
+    def _kept(self, encoder: Any, identity: Mapping[str, Any]) -> KeptEncoder:
+        """One store of vectors for one identity, under however many nicknames it goes."""
+        name = json.dumps(identity, sort_keys=True)
+        if name not in self._encoders:
+            folder = self._session.options.journal_path.parent / "vectors"
+            self._encoders[name] = KeptEncoder(encoder, identity, folder)
+        return self._encoders[name]

@@ -16,7 +16,7 @@ from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import cosine, likened, seen_references, shown
 
-_ROWS: Final = 16  # patches of an image take half a megabyte and more: so many rows' are held at once
+_ROWS: Final = {"pair": 16, "chosen": 16, "candidates": 4}  # held at once: an image's patches take a megabyte
 _OUTCOMES: Final = "ok, no image, unreadable, no reference, or reference unreadable"
 
 
@@ -162,8 +162,9 @@ def _in_parts(stage: ClsPatch | PatchMatch | TwoPath, batch: pa.Table, ctx: Cont
 
     written = Score.columns_written(stage)
     parts: list[Columns] = []
-    for start in range(0, max(batch.num_rows, 1), _ROWS):
-        part = batch.slice(start, _ROWS)
+    rows = _ROWS[stage.of]
+    for start in range(0, max(batch.num_rows, 1), rows):
+        part = batch.slice(start, rows)
         found = shown(part, stage.of, stage.most)
         seen = found.look(see)
         beside = seen_references(part, found, seen, see)

@@ -245,6 +245,11 @@ stages:
         assert np.array(found[f"{side}_preference"].to_pylist()) == pytest.approx(scale * cosines, abs=1e-4)
     stores = {path.name: sum(1 for _ in path.iterdir()) for path in (tmp_path / "a" / "vectors").iterdir()}
     assert len(stores) == 2, "one of images and one of texts, for the encoder and the reward alike"
+    kept = [
+        pa.ipc.open_file(shard).read_all()["key"].to_pylist() for shard in (tmp_path / "a/vectors").rglob("*.arrow")
+    ]
+    made = [key for keys in kept for key in keys if len(key) == 16]
+    assert len(made) == len(set(made)) == 22, "each image and each prompt once"
 
 
 SEERS = [("open_clip", "open_clip"), ("clip", "clip"), ("align", "align"), ("blip", "blip"), ("dino", "dino")]
