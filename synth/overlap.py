@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 _LONE: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_GAP: Final = chr(0x10FFFF)
+_QUOTE: Final = 4
+"""Words in a row that are called a quotation."""
 _SURROGATES: Final = range(0xD800, 0xE000)
 _WORD: Final = re.compile(rf"[{_LONE}]|[^\W{_LONE}]+")
 
@@ -42,9 +45,10 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
     return len(a) - row.bit_count()
 
 
-def longest_run(one: str, other: str) -> int:
-    """Number of words of the longest run that stands in both texts."""
-    a, b = _coded(words_of(one), words_of(other))
+def longest_run(one: str, other: str, besides: str = "") -> int:
+    """Number of words of the longest run that stands in both texts, `one` being without what it quotes of `besides`."""
+    a, b, c = _coded(words_of(one), words_of(other), words_of(besides))
+    a = _unquoted(a, c)
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2
@@ -52,10 +56,13 @@ def longest_run(one: str, other: str) -> int:
     return low
 
 
-def ngram_share(text: str, source: str, n: int) -> float:
-    """Share, in [0, 1], of the distinct n-grams of `text` that stand in `source`; 0 where it has none."""
-    a, b = _coded(words_of(text), words_of(source))
-    ours = _grams(a, n)
+def ngram_share(text: str, source: str, n: int, besides: str = "") -> float:
+    """Share, in [0, 1], of the distinct n-grams of `text` that stand in `source`; 0 where it has none.
+
+    What `text` quotes of `besides` does not count.
+    """
+    a, b, c = _coded(words_of(text), words_of(source), words_of(besides))
+    ours = {gram for gram in _grams(_unquoted(a, c), n) if _GAP not in gram}
     return len(ours & _grams(b, n)) / len(ours) if ours else 0.0
 
 
@@ -68,11 +75,19 @@ def without_repeats(texts: Sequence[str], known: Sequence[str], most: float) -> 
     return kept
 
 
-def _coded(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
+def _coded(*texts: Sequence[str]) -> list[str]:
     """Each word as one character: runs of words are then slices, which cost next to nothing."""
-    kinds = enumerate(dict.fromkeys([*one, *other]))
-    codes = {word: i + (i >= _SURROGATES.start) * len(_SURROGATES) for i, word in kinds}
-    return "".join(chr(codes[word]) for word in one), "".join(chr(codes[word]) for word in other)
+    kinds = enumerate(dict.fromkeys(word for words in texts for word in words))
+    codes = {word: chr(i + (i >= _SURROGATES.start) * len(_SURROGATES)) for i, word in kinds}
+    return ["".join(codes[word] for word in words) for words in texts]
+
+
+def _unquoted(words: str, source: str) -> str:
+    """The words, a gap in place of each that stands in a run of `_QUOTE` words of `source`."""
+    runs = _grams(source, _QUOTE)
+    starts = [i for i in range(len(words) - _QUOTE + 1) if words[i : i + _QUOTE] in runs]
+    quoted = {i + k for i in starts for k in range(_QUOTE)}
+    return "".join(_GAP if i in quoted else word for i, word in enumerate(words))
 
 
 def _grams(words: str, n: int) -> set[str]:

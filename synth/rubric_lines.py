@@ -43,7 +43,7 @@ def sound_lines(lines: Sequence[Row], prompt: str, answers: Sequence[str], most_
     """The criteria that neither point at an answer nor carry its words.
 
     A criterion points when it speaks of the better, the other or the second answer. It carries words when
-    a run of more than `most_run` of them stands in an answer but not in the prompt.
+    a run of more than `most_run` of them stands in an answer, quotations of the prompt aside.
     """
     return [
         line for line in lines if not _NAMED.search(line["criterion"]) and not _carries(line, prompt, answers, most_run)
@@ -51,8 +51,7 @@ def sound_lines(lines: Sequence[Row], prompt: str, answers: Sequence[str], most_
 
 
 def _carries(line: Row, prompt: str, answers: Sequence[str], most_run: int) -> bool:
-    run = max((longest_run(line["criterion"], answer) for answer in answers), default=0)
-    return run > most_run and longest_run(line["criterion"], prompt) < run
+    return any(longest_run(line["criterion"], answer, prompt) > most_run for answer in answers)
 
 
 def told(lines: Sequence[Row]) -> list[tuple[int, str, bool]]:

@@ -72,6 +72,20 @@ def test_leaks_and_other_lengths_are_written_anew(made: str, fault: str) -> None
     assert set(never.values or {}) == {"mimic_run", "mimic_overlap"}, "no word of the real record in the ledger"
 
 
+def test_a_description_that_quotes_the_record_goes_nowhere() -> None:
+    for part in ("Says that trade made the old town rich because ships came every week.", "Mail ana@uni.edu."):
+        told = json.dumps(OUTLINE | {"structure": ["opening", part]})
+        found, model = ran(Mimic(), ROW, [("You describe a piece", told)], static=Apart())
+        assert found == Drop("the description gives the real record away") and len(model.asked) == 1
+
+
+def test_the_tasks_own_words_are_no_leak() -> None:
+    task = "Say which is larger, the sun seen from the earth or the moon seen from the earth at noon."
+    real, made = (f"{task} It is the {body}, I believe, since I looked it up." for body in ("sun", "moon"))
+    found, _ = ran(Mimic(tries=1, most_overlap=0.5), row_of(task, chosen=real), script(made), static=Apart())
+    assert found[0]["mimic_run"] == 7 and found[0]["mimic_overlap"] == pytest.approx(3 / 7)
+
+
 def test_a_record_of_the_same_meaning_is_too_near() -> None:
     found, _ = ran(Mimic(tries=1), ROW, script(MADE), static=Apart(0.99))
     assert isinstance(found, Drop) and found.reason == "too near the real record"

@@ -44,6 +44,15 @@ def test_the_longest_run_is_the_longest_that_stands_in_both(a: list[str], b: lis
     assert longest_run(one, other) == max([n for n in runs if n], default=0)
 
 
+def test_quotations_of_a_third_text_do_not_count() -> None:
+    task, real = "say why the town grew", "you ask to say why the town grew so it did grow"
+    assert longest_run("say why the town grew so it", real) == 7
+    assert longest_run("say why the town grew so it", real, task) == 2
+    assert ngram_share("say why the town grew so it", real, 2, task) == 1.0
+    assert ngram_share("say why the town grew and it", real, 2, task) == 0.0
+    assert ngram_share("say why the town grew", real, 2, task) == 0.0
+
+
 def test_ngrams_and_repeats_by_hand() -> None:
     assert ngram_share("a b c d", "x b c d", 2) == pytest.approx(2 / 3)
     assert ngram_share("a", "a", 2) == 0.0
