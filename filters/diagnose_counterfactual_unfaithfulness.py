@@ -45,6 +45,8 @@ class CounterfactualUnfaithfulness(Sink):
         names = list(dict.fromkeys((self.word, self.first, self.refined)))
         told = [_unfaithful(batch, (self.word, self.first, self.refined)) for batch in rows.batches(names)]
         found = np.concatenate(told) if told else np.empty((0, 2))
+        if not len(rows):
+            return {"cases": 0, "measures": []}
         if not len(found):
             hint = "rows come from synth.counterfactual_word and synth.faithful_explanation"
             raise InputError("no row has a word and explanations", place=self.name, hint=hint)

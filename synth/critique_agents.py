@@ -119,7 +119,7 @@ async def merged(
     found = await judge.says(
         "merge", {**values, "units": units}, read_json(schema), schema=schema, temperature=0.0, pictures=pictures
     )
-    kept = list(dict.fromkeys(number for number in found["keep"] if 1 <= number <= len(units)))
+    kept = list(dict.fromkeys(number for number in found.get("keep", ()) if 1 <= number <= len(units)))
     if units and not kept:
         raise Dropped("merge: no flaw kept")
     chosen = sorted((units[number - 1] for number in kept), key=lambda unit: -unit.severity)
@@ -134,17 +134,15 @@ def labels_schema(n: int) -> dict[str, Any]:
 
 
 def merge_schema(n: int) -> dict[str, Any]:
-    """Schema of a merged critique: the numbers of the units kept, the text, the score."""
-    number = {"type": "integer", "minimum": 1, "maximum": max(n, 1)}
-    return {
-        "type": "object",
-        "properties": {
-            "keep": {"type": "array", "items": number, **({} if n else {"maxItems": 0})},
-            "critique": {"type": "string"},
-            "score": {"type": "integer", "minimum": 1, "maximum": 10},
-        },
-        "required": ["keep", "critique", "score"],
+    """Schema of a merged critique: the numbers of the units kept (where there is one), the text, the score."""
+    found = {
+        "keep": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": n}},
+        "critique": _TEXT,
+        "score": {"type": "integer", "minimum": 1, "maximum": 10},
     }
+    if not n:
+        del found["keep"]
+    return {"type": "object", "properties": found, "required": list(found)}
 
 
 def net_severity(units: Sequence[Unit]) -> float:

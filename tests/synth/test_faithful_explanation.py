@@ -171,6 +171,8 @@ def test_how_many_explanations_leave_the_word_out(tmp_path: Path) -> None:
     change = found["change by refining"]
     assert change["value"] == -0.3 and change["high"] == pytest.approx(-0.3 + 1.96 * 0.1528, abs=1e-3), "by hand"
     assert found["unfaithful, first"]["low"] == pytest.approx(0.3968, abs=1e-4), "Wilson's interval"
+    none = CounterfactualUnfaithfulness().sink(TableFrame(frame.rows.slice(0, 0)), SinkContext.at(tmp_path))  # type: ignore[arg-type]
+    assert none == {"cases": 0, "measures": []}, "a run that keeps nothing goes on"
     with pytest.raises(InputError, match="no row has a word"):
         CounterfactualUnfaithfulness().sink(rows((None, None, None)), SinkContext.at(tmp_path))  # type: ignore[arg-type]
 
