@@ -68,8 +68,9 @@ class Album:
 def album(path: Path, file_column: str, classes: Mapping[str, str], class_name: str) -> Album:
     """The photos of a folder, or of a manifest (JSON lines, JSON, CSV, TSV, Parquet, Arrow).
 
-    `classes` tells the class of a subject, `class_name` that of photos in no sub-folder, which are a
-    subject each. Raises InputError when there is no photo, or a manifest does not say where they are.
+    In a folder a text file of a photo's name beside it is its caption. `classes` tells the class of a
+    subject, `class_name` that of photos in no sub-folder, which are a subject each. Raises InputError
+    when there is no photo, or a manifest does not say where they are.
     """
     manifest = manifest_of(path)
     if manifest is not None:
@@ -78,7 +79,9 @@ def album(path: Path, file_column: str, classes: Mapping[str, str], class_name: 
     if not names:
         raise InputError(f"no picture in {path}", hint=f"pictures end in {', '.join(sorted(PICTURES))}")
     subjects, kinds = _by_folder(names, classes, class_name)
-    return Album(path, names, subjects, kinds, pa.table({"_": pa.nulls(len(names))}).select([]))
+    captions = pa.array([_caption(path / name) for name in names], pa.string())
+    told = pa.table({"caption": captions})
+    return Album(path, names, subjects, kinds, told if captions.null_count < len(names) else told.select([]))
 
 
 def manifest_of(path: Path) -> Path | None:
@@ -132,6 +135,12 @@ def _by_folder(names: list[str], classes: Mapping[str, str], class_name: str) ->
         subjects.append(folders[-1] if folders else PurePosixPath(name).stem)
         kinds.append(classes.get(subjects[-1]) or (folders[0].replace("_", " ") if folders else class_name))
     return subjects, kinds
+
+
+def _caption(photo: Path) -> str | None:
+    """What a text file of the photo's name beside it says, as trainers of adapters keep captions."""
+    file = photo.with_suffix(".txt")
+    return file.read_text(encoding="utf-8", errors="replace").strip() or None if file.is_file() else None
 
 
 def _base(folder: Path, names: list[str]) -> Path:

@@ -21,6 +21,15 @@ def own_prompts(album: Album, template: str) -> str:
     return "" if template else next((name for name in USUAL if kinds.get(name) == "string"), "")
 
 
+def unnamed(album: Album, template: str) -> bool:
+    """True when some photo has neither a prompt nor a class that one could name."""
+    if template or all(album.classes):
+        return False
+    column = own_prompts(album, "")
+    told = album.told[column].to_pylist() if column else [None] * len(album.names)
+    return not all(kind or own for kind, own in zip(album.classes, told, strict=True))
+
+
 def prompts_of(album: Album, template: str, rows: range) -> list[str]:
     """The prompts of these photos; where the manifest has none the default template is filled in."""
     column = own_prompts(album, template)

@@ -17,7 +17,7 @@ from ..core.row import COLUMNS
 from ..core.stage import Source
 from .albums import Album, album, manifest_of
 from .naming import passed_name
-from .photo_prompts import own_prompts, template_faults
+from .photo_prompts import own_prompts, template_faults, unnamed
 from .photo_rows import PhotoRows, prompt_tables
 from .prompt_lists import PromptLists, prompt_lists
 
@@ -46,7 +46,8 @@ class ReadImages(Source):
     """A row a photo, or a row for each subject and prompt of the benchmark."""
     prompt: str = ""
     """The prompt of a photo; {subject}, {class_name}, {a} (a or an) and columns of the manifest are filled
-    in. Empty = the manifest's prompt, caption or text, else "a photo of {a} {class_name}"."""
+    in. Empty = the manifest's prompt, caption or text, or the text file of the photo's name beside it, else
+    "a photo of {a} {class_name}"."""
     token: str = ""
     """What names the subject in a benchmark's prompts, before the class, as in [V]; empty = nothing."""
     references: Annotated[int, Field(ge=0, le=64)] = 1
@@ -94,7 +95,7 @@ class ReadImages(Source):
             found = self._album
         except InputError as error:
             return [error.show()]
-        if not all(found.classes) and not self.prompt and not own_prompts(found, ""):
+        if unnamed(found, self.prompt):
             return ["photos in no sub-folder have no class: give class_name, or a prompt"]
         return template_faults(self.prompt, found.told.column_names)
 

@@ -84,6 +84,17 @@ def test_a_folder_is_a_subject(tmp_path: Path) -> None:
     assert {row["subject"] for row in rows} == {"alarm_clock", "tea_pot"}
 
 
+def test_a_text_file_beside_a_photo_is_its_caption(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.png", "a/2.png", "a/3.png")
+    (tmp_path / "a/2.txt").write_text("  a red ball\n")
+    (tmp_path / "a/3.txt").write_text(" ")
+    before = ReadImages(path=str(tmp_path)).fingerprint()
+    assert [said(row) for row in rows_of(tmp_path)] == ["a photo of an a", "a red ball", "a photo of an a"]
+    assert said(rows_of(tmp_path, prompt="{caption}, {subject}")[1]) == "a red ball, a"
+    (tmp_path / "a/2.txt").write_text("a blue ball")
+    assert ReadImages(path=str(tmp_path)).fingerprint() != before
+
+
 def test_references_are_the_next_photos_of_the_subject(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "a/2.png", "a/3.png")
     for wanted, found in ((0, []), (1, ["a/3.png"]), (5, ["a/3.png", "a/1.png"])):
@@ -192,6 +203,12 @@ def test_mistakes_are_told_before_the_run(tmp_path: Path, make: Any, options: di
 
 def test_photos_in_no_folder(tmp_path: Path) -> None:
     put(tmp_path, "one.png", "two.png")
+    for name in ("one", "two"):
+        assert "give class_name" in ReadImages(path=str(tmp_path)).faults()[0]
+        (tmp_path / f"{name}.txt").write_text(f"caption {name}")
+    assert [said(row) for row in rows_of(tmp_path)] == ["caption one", "caption two"]
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").unlink()
     rows = rows_of(tmp_path, class_name="owl")
     assert [(said(row), row["subject"], row["images"][0]["path"]) for row in rows] == [
         ("a photo of an owl", "one", "one.png"), ("a photo of an owl", "two", "two.png")
