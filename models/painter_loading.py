@@ -28,6 +28,7 @@ def opened(spec: DiffusersSpec) -> Any:
     """The pipeline with its adapters on its device. Raises InputError when it does not load."""
     import torch
     from diffusers import DiffusionPipeline
+    from safetensors import SafetensorError
 
     _quiet()
     device = _device(spec.device)
@@ -36,12 +37,10 @@ def opened(spec: DiffusersSpec) -> Any:
     kind = spec.dtype if spec.dtype != "auto" else _dtype(device)
     try:
         load: Any = DiffusionPipeline.from_pretrained
-        pipe = load(
-            spec.path, dtype=getattr(torch, kind), use_safetensors=True, variant=spec.variant
-        )
+        pipe = load(spec.path, dtype=getattr(torch, kind), use_safetensors=True, variant=spec.variant)
         _schedule(pipe, spec.scheduler)
         _adapt(pipe, spec)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         cause = f"the pipeline {spec.path} does not load: {error}".splitlines()[0]
         hint = "name a folder with model_index.json and safetensors weights, or such a repository on the Hub"
         raise InputError(cause, hint=hint) from error

@@ -86,7 +86,10 @@ class Canvas:
             out = pipe(**given)
         flags = getattr(out, "nsfw_content_detected", None) or [False] * len(requests)
         told = self._told(request, pipe, settings)
-        return [Painted(picture, bool(flag), told) for picture, flag in zip(out.images, flags, strict=True)]
+        return [
+            Painted(picture, bool(flag), told | _cut(pipe, one["prompt"]))
+            for one, picture, flag in zip(requests, out.images, flags, strict=True)
+        ]
 
     def _edits(self) -> bool:
         return "image" in self._takes and "strength" not in self._takes
@@ -150,6 +153,17 @@ class Canvas:
         own["ip_scale"] = self.spec.ip_scale if "reference" in request and self.spec.ip_adapter else None
         asked = {name: request[name] for name in ("negative_prompt", "nag") if name in request}
         return told | {name: value for name, value in own.items() if value not in (None, [])} | asked
+
+
+def _cut(pipe: Any, prompt: str) -> dict[str, int]:
+    """How many tokens of a prompt no text encoder of the pipeline read: they are cut off without a word."""
+    read = []
+    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+        tokenizer = getattr(pipe, name, None)
+        if tokenizer is not None:
+            longest = _default(pipe, "max_sequence_length") if "T5" in type(tokenizer).__name__ else None
+            read.append(len(tokenizer(prompt).input_ids) - min(tokenizer.model_max_length, longest or 1 << 20))
+    return {"prompt_tokens_cut": min(read)} if read and min(read) > 0 else {}
 
 
 def _parameters(pipe: Any) -> Mapping[str, inspect.Parameter]:

@@ -23,7 +23,8 @@ class Paint(Map):
     Painters may be models, or one model at several checkpoints, with several LoRAs, or guided in
     several ways: with shared seeds they differ in nothing else, and early checkpoints tend to follow
     the prompt, late ones the subject (DreamBlend). A painting that is refused or blank is no candidate;
-    a row without any is dropped.
+    a row without any is dropped. All pictures of a batch of rows are in memory at once: let the
+    recipe's `batch` be small, such as 16.
     """
 
     reads = ("prompt", "images?")

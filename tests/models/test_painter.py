@@ -76,6 +76,14 @@ def test_a_reply_says_how_it_was_painted(sd: Path) -> None:
     assert "Img2Img" in over.data["settings"]["pipeline"]
 
 
+def test_a_prompt_too_long_for_the_text_encoder_is_recorded(sd: Path) -> None:
+    """The tiny tokenizer reads 16 tokens with the two at the ends, a word each: of 20 words 6 are not read."""
+    long = painting_request("a " * 20, 1, Sampling())
+    short, cut = ask(spec(sd), painting_request("a " * 14, 1, Sampling()), long)
+    assert "prompt_tokens_cut" not in short.data["settings"] and cut.data["settings"]["prompt_tokens_cut"] == 6
+    assert picture_in(short.data, "image") == picture_in(cut.data, "image")
+
+
 def test_requests_share_a_batch_and_keep_their_seeds(sd: Path) -> None:
     asked = [painting_request(f"a {word} dog", k, Sampling()) for k, word in enumerate(("red", "blue", "old"))]
     begun = painting_request("a red dog", 9, Sampling(), image=png())
@@ -179,6 +187,13 @@ def test_loras_and_their_scales(sd: Path, tmp_path: Path) -> None:
     assert len(found | {plain}) == 4
     with pytest.raises(InputError, match="2 lora_scales for 1"):
         spec(sd, loras=(one,), lora_scales=(1.0, 1.0)).load()
+    import torch
+    from safetensors.torch import load_file
+
+    pickled = tmp_path / "pickled.bin"
+    torch.save(load_file(one), pickled)
+    with pytest.raises(InputError, match="does not load"):
+        spec(sd, loras=(str(pickled),)).load()
 
 
 @pytest.mark.full
