@@ -18,13 +18,13 @@ from ..runs import run_text
 Script = Sequence[tuple[str | Sequence[str], str | Sequence[str]]]
 
 
-def faked(name: str, rows: Mapping[str, Any], folder: Path, script: Script, *sets: str) -> RunView:
-    """The run of a shipped recipe on these columns; `sets` are those of the command line."""
+def faked(name: str, rows: Mapping[str, Any], folder: Path, script: Script, *sets: str, **faults: float) -> RunView:
+    """The run of a shipped recipe on these columns; `sets` are those of the command line, `faults` the fakes'."""
     told = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in script)
     (folder / "script.jsonl").write_text(told, encoding="utf-8")
     pq.write_table(pa.table(dict(rows)), folder / "rows.parquet")
     recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl")}
+    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl"), **faults}
     recipe["models"] = {nick: fake | {"name": nick} for nick in recipe["models"]}
     [(source, options)] = recipe["stages"][0].items()
     recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}

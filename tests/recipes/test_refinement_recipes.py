@@ -200,9 +200,12 @@ def test_sefl(tmp_path: Path) -> None:
     assert calls(view) == 8 and len(found["spans"]) == 2
 
 
+@pytest.mark.parametrize("faults", [{}, {"unparsable": 0.2, "refused": 0.15, "truncated": 0.15}], ids=["sound", "poor"])
 @pytest.mark.parametrize("name", ["crg", "refed", "cnr", "self-contrast", "honeset", "sam", "feedsum", "cdf", "sefl"])
-def test_replies_by_chance_break_nothing(tmp_path: Path, name: str) -> None:
-    """Without recorded replies rows end somewhere with a reason, and none fails."""
-    rows = {"prompt": TWO, "chosen": ["Three", "Four"], "rejected": ["Four", "Three"]}
-    view = faked(name, rows, tmp_path, [])
-    assert all(count.failed == 0 for count in view.funnel) and view.funnel[0].rows_in == 2
+def test_replies_by_chance_break_nothing(tmp_path: Path, name: str, faults: dict[str, float]) -> None:
+    """Without recorded replies, sound or not, every row ends somewhere with a reason, and none fails."""
+    rows = {"prompt": TWO * 4, "chosen": ["Three", "Four"] * 4, "rejected": ["Four", "Three"] * 4}
+    view = faked(name, rows, tmp_path, [], **faults)
+    assert all(count.failed == 0 for count in view.funnel) and view.funnel[0].rows_in == 8
+    for count in view.funnel:
+        assert count.rows_in + count.made == count.rows_out + sum(count.dropped.values())
