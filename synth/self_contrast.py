@@ -16,7 +16,7 @@ from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
 from ..models.readers import read_json
 from .listing import listed, texts_in
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together
 from .medoids import medoids
 
 _NUMBERS = listed({"type": "integer"}, least=0)
@@ -104,13 +104,12 @@ class SelfContrast(Map):
         checklist = await asked.items("checklist", 1, differences=differences)
         values = {"prompt": asked.prompt, "answers": [answers[i] for i in places], "checklist": checklist}
         revised: str = await writer.says("revise", values, pictures=asked.pictures)
-        failed = await asyncio.gather(*(self._failed(asked, answers[i], checklist) for i in places))
+        failed = await together(*(self._failed(asked, answers[i], checklist) for i in places))
         if not any(failed):
             raise Dropped("every answer meets the checklist", {"disagreement": disagreement})
         shared = {
             "verdict": "prefer", "perspectives": views, "differences": differences, "disagreement": disagreement,
-            "rubric": [{"id": f"c{k}", "criterion": item, "weight": None, "kind": "principle"}
-                       for k, item in enumerate(checklist, 1)],
+            "rubric": _rubric(checklist),
             "chosen": answer(revised, made_by(self.name, "revise", {}, writer.model.name, None)),
         }  # fmt: skip
         return [
@@ -130,11 +129,11 @@ class SelfContrast(Map):
             asked.writer.says("answer", {"prompt": asked.prompt, "perspective": view}, pictures=asked.pictures)
             for view in views
         )
-        return list(await asyncio.gather(*told))
+        return await together(*told)
 
     async def _differences(self, asked: _Asked, answers: Sequence[str]) -> tuple[list[str], float]:
         """All differences found, and the share of pairs with one. Raises Dropped when there is none."""
-        found = await asyncio.gather(
+        found = await together(
             *(asked.items("contrast", first=one, second=other) for one, other in combinations(answers, 2))
         )
         differences = list(dict.fromkeys(item for items in found for item in items))
@@ -148,3 +147,10 @@ class SelfContrast(Map):
             "check", values, read_json(_NUMBERS), schema=_NUMBERS, temperature=0.0, pictures=asked.pictures
         )
         return sorted({n for n in said["items"] if 1 <= n <= len(checklist)})
+
+
+def _rubric(checklist: Sequence[str]) -> list[Row]:
+    """The checklist as a `rubric` value, each item a principle."""
+    return [
+        {"id": f"c{k}", "criterion": item, "weight": None, "kind": "principle"} for k, item in enumerate(checklist, 1)
+    ]
