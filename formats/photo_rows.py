@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, final
@@ -48,7 +48,7 @@ class PhotoRows:
                 held, start, size = [], row + 1, 0
         yield self._table(schema, range(start, len(self.album.names)), held)
 
-    def _read(self, row: int, others: Sequence[int], with_others: bool) -> tuple[Image | None, list[Image], str | None]:
+    def _read(self, row: int, others: Iterable[int], with_others: bool) -> tuple[Image | None, list[Image], str | None]:
         own, fault = _photo(self.album, row)
         found: list[Image] = []
         for other in others if with_others else ():
@@ -99,9 +99,10 @@ def prompt_tables(album: Album, asked: Sequence[tuple[str, str]], most: int, sch
         yield pa.table([made[name] for name in schema.names], schema=schema) if schema.names else table
 
 
-def _others(group: Sequence[int], place: int) -> Sequence[int]:
+def _others(group: Sequence[int], place: int) -> Iterator[int]:
     """The other photos of a group from the next one on; a photo alone is its own."""
-    return [*group[place + 1 :], *group[:place]] if len(group) > 1 else group
+    n = len(group)
+    return (group[(place + step) % n] for step in range(1, max(n, 2)))
 
 
 def _photo(album: Album, row: int) -> tuple[Image | None, str]:
