@@ -18,8 +18,8 @@ from .image_scoring import shown, to_references, told_of
 class Style(Score):
     """Mean cosine of an image to the row's reference images by a style encoder, such as CSD.
 
-    Any other image encoder can stand in; it sees what is shown as well as how, so `_by` names it a
-    fallback in every row. `images` must hold the style references.
+    Gram matrices or any image encoder can stand in; they were not trained for style, so `_by` names
+    them a fallback in every row. `images` must hold the style references.
     """
 
     reads = ("images",)

@@ -1,9 +1,8 @@
-"""Image encoders with patches: DINO and the vision tower of CLIP, and the style head over such a tower."""
+"""Image encoders with patches: DINO and the vision tower of CLIP."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, final
 
 import numpy as np
@@ -24,7 +23,7 @@ class VisionTower:
     persist: ClassVar[bool] = True
 
     def __init__(self, name: str, passes: ImagePasses, dim: int, width: int, before: int, featured: bool) -> None:
-        self.name, self.dim, self._width = name, dim, width
+        self.name, self.dim, self.width = name, dim, width
         self._passes, self._before = passes, before
         self._states = passes.network.get_image_features if featured else passes.network
         self._featured = featured
@@ -44,7 +43,7 @@ class VisionTower:
         return [found[k] for k in index]
 
     def _split(self, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return unit_rows(both[None, : self.dim])[0], unit_rows(both[self.dim :].reshape(-1, self._width))
+        return unit_rows(both[None, : self.dim])[0], unit_rows(both[self.dim :].reshape(-1, self.width))
 
     def _whole(self, pixels: Any) -> Any:
         return self._pooled(self._states(pixel_values=pixels))
@@ -57,25 +56,6 @@ class VisionTower:
 
     def _pooled(self, states: Any) -> Any:
         return states.pooler_output if self._featured else states.last_hidden_state[:, 0]
-
-
-@final
-class StyleTower:
-    """Images to style vectors: the pooled features of a vision tower times a learned matrix."""
-
-    persist: ClassVar[bool] = True
-    styled: ClassVar[bool] = True
-
-    def __init__(self, name: str, passes: ImagePasses, head: Any) -> None:
-        self.name, self._passes, self._head = name, passes, head
-        self.dim = int(head.shape[1])
-
-    def encode(self, images: Sequence[bytes]) -> np.ndarray:
-        """Unit vectors float32 [n, dim] of encoded images. Raises RowError naming a bad one."""
-        return encoded_images(images, self.dim, self._passes, self._styled)
-
-    def _styled(self, pixels: Any) -> Any:
-        return self._passes.network(pixel_values=pixels).pooler_output @ self._head
 
 
 @final
@@ -153,48 +133,3 @@ class ClipVisionSpec(ModelSpec):
         dim = passes.run(lambda pixels: network.get_image_features(pixel_values=pixels).pooler_output, blank).shape[1]
         before = tokens.shape[1] - (side // int(shape.patch_size)) ** 2
         return VisionTower(self.name, passes, dim, tokens.shape[2], before, True)
-
-
-@final
-@model("csd")
-class CsdSpec(ModelSpec):
-    """Contrastive style descriptors: a CLIP vision tower fine-tuned for style, and its style head."""
-
-    kind: ClassVar[str] = "style_encoder"
-    extra: ClassVar[str] = "images"
-    needs: ClassVar[tuple[str, ...]] = ("torch", "transformers", "torchvision")
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})
-
-    name: Annotated[str, Field(min_length=1)]
-    """The vision tower: a folder or a name on the Hub that CLIPVisionModel of transformers reads."""
-    head: Annotated[str, Field(min_length=1)]
-    """A safetensors file with the style head."""
-    tensor: str = "last_layer_style"
-    """The head's name in that file: [features, dim]."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps."""
-    dtype: DType = "auto"
-    """Of the weights; auto = as stored, on a CPU float32."""
-    group: Annotated[int | None, Field(ge=1)] = None
-    """Images that run together; null = 8 on a CPU, 64 on an accelerator. Every group has this size."""
-
-    def identity(self) -> dict[str, Any]:
-        return ModelSpec.identity(self) | files_of(self.name) | {"head_file": files_of(self.head)}
-
-    def load(self) -> StyleTower:
-        """The encoder with its weights and head read; InputError when they are missing or do not fit."""
-        import torch
-        import transformers
-        from safetensors.numpy import load_file
-
-        network = pretrained(transformers.CLIPVisionModel, self.name, self.device, self.dtype)
-        if not Path(self.head).is_file():
-            raise InputError(f"there is no file {self.head}", hint="name the safetensors file of the style head")
-        stored = load_file(self.head)
-        width = int(network.config.hidden_size)
-        if self.tensor not in stored or stored[self.tensor].shape[0] != width or stored[self.tensor].ndim != 2:
-            told = ", ".join(f"{name} {list(value.shape)}" for name, value in sorted(stored.items()))
-            cause = f"{self.head} holds no {self.tensor} [{width}, dim]"
-            raise InputError(cause, hint=f"it holds {told or 'nothing'}")
-        passes = ImagePasses(network, preparation(self.name), self.group)
-        return StyleTower(self.name, passes, torch.tensor(stored[self.tensor]).to(passes.device, passes.dtype))

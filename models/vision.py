@@ -53,7 +53,7 @@ class StyleEncoder(ImageEncoder, Protocol):
 
     @property
     def styled(self) -> bool:
-        """True; another image encoder that stands in for one has no such mark."""
+        """True when trained for style; False, or no such mark at all, for a stand-in."""
 
 
 class ImageReward(Protocol):

@@ -162,6 +162,36 @@ def test_the_vision_tower_of_a_clip_and_a_style_head_on_it(folders: dict[str, Pa
         load("csd", folders["clip"], head=str(tmp_path / "head.safetensors"), tensor="other")
 
 
+def test_gram_matrices_stand_in_for_a_style_encoder(folders: dict[str, Path]) -> None:
+    encoder, tower = load("gram", folders["dino"]), load("dino", folders["dino"])
+    grams = [patches.T.astype(np.float64) @ patches for patches in tower.patches(PHOTOS[:3])]
+    cosine = (grams[0] * grams[1]).sum() / np.linalg.norm(grams[0]) / np.linalg.norm(grams[1])
+    vectors = encoder.encode(PHOTOS[:3])
+    assert vectors.shape == (3, encoder.dim) == (3, 32 * 33 // 2)
+    assert float(vectors[0] @ vectors[1]) == pytest.approx(cosine, abs=1e-5)
+    assert not encoder.styled and encoder.name.startswith("gram of ")
+    assert np.array_equal(encoder.encode(PHOTOS[1:2])[0], vectors[1])
+
+
+def test_dino_of_the_third_generation(tmp_path: Path) -> None:
+    from transformers import AutoImageProcessor, BitImageProcessor, DINOv3ViTConfig, DINOv3ViTModel
+
+    config = DINOv3ViTConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8,
+        num_register_tokens=4,
+    )  # fmt: skip
+    network = DINOv3ViTModel(config).eval()
+    network.save_pretrained(tmp_path)
+    square = {"height": 32, "width": 32}
+    BitImageProcessor(size=square, crop_size=square).save_pretrained(tmp_path)
+    processor = AutoImageProcessor.from_pretrained(tmp_path)
+    with torch.no_grad():
+        states = network(**processor(images=[decoded(i) for i in PHOTOS], return_tensors="pt")).last_hidden_state
+    encoder = load("dino", tmp_path)
+    assert np.allclose(encoder.encode(PHOTOS), unit(states[:, 0]), atol=1e-5)
+    assert np.allclose(np.stack(encoder.patches(PHOTOS)), unit(states[:, 5:]), atol=1e-5)
+
+
 def test_pickscore_and_hps_are_scaled_cosines(folders: dict[str, Path]) -> None:
     network, _, pixels = by_transformers(folders["clip"])
     tokens = transformers.AutoTokenizer.from_pretrained(folders["clip"])(["a hat"], return_tensors="pt")
