@@ -61,7 +61,7 @@ class Rubric(Map):
     writes = (
         Column("rubric", "criteria that passed; null where none did"),
         Column("consistency", "pass, fail or parse_error; null = not checked", pa.string()),
-        Column("rubric_tries", "rubrics written until one passed", pa.int32()),
+        Column("n_tries", "rubrics written until one passed", pa.int32()),
         Column("rubric_fault", "why the last rubric did not pass", pa.string()),
         Column("failed_rubric", "the last rubric that did not pass, kept apart", COLUMNS["rubric"]),
         Column("made_by", "how the rubric came about"),
@@ -121,7 +121,7 @@ class Rubric(Map):
                 break
         tries = seed - ctx.seed + 1
         if found.fault and self.inconsistent == "drop":
-            raise Dropped(f"rubric: {found.fault}", {"rubric_tries": tries, "consistency": found.consistency})
+            raise Dropped(f"rubric: {found.fault}", {"n_tries": tries, "consistency": found.consistency})
         return [self._row(found, tries, made_by(self.name, self.source, {"try": tries}, writer.model.name, seed))]
 
     async def _try(self, writer: Writer, judge: PaidModel | None, pair: _Pair, seed: int) -> _Try:
@@ -167,7 +167,7 @@ class Rubric(Map):
     def _row(self, found: _Try, tries: int, origin: Row) -> Row:
         return {
             "rubric": None if found.fault else found.lines, "consistency": found.consistency or None,
-            "rubric_tries": tries, "rubric_fault": found.fault or None,
+            "n_tries": tries, "rubric_fault": found.fault or None,
             "failed_rubric": found.lines or None if found.fault else None, "made_by": origin,
         }  # fmt: skip
 

@@ -46,7 +46,7 @@ def test_a_rubric_that_leads_to_the_label_passes() -> None:
                 {"id": "h1", "criterion": "It is one word.", "weight": None, "kind": "hard_rule"},
                 {"id": "p2", "criterion": "What is named is a prime.", "weight": None, "kind": "principle"},
             ],
-            "consistency": "pass", "rubric_tries": 1, "rubric_fault": None, "failed_rubric": None, "made_by": origin,
+            "consistency": "pass", "n_tries": 1, "rubric_fault": None, "failed_rubric": None, "made_by": origin,
         }
     ]  # fmt: skip
     writing, *judging = model.asked
@@ -62,7 +62,7 @@ def test_another_is_written_until_the_judge_agrees() -> None:
         *judge("Three"),
     ]
     found, model = ran(stage(), ROW, script)
-    assert found[0]["rubric_tries"] == 3 and found[0]["consistency"] == "pass"
+    assert found[0]["n_tries"] == 3 and found[0]["consistency"] == "pass"
     assert [line["criterion"] for line in found[0]["rubric"]] == ["What is named is a prime."]
     assert len(model.asked) == 2 + 1 + 2 + 1 + 2, "what does not parse is asked for once more"
 
@@ -83,7 +83,7 @@ def test_what_never_passes_is_dropped_or_kept_apart_never_mixed(
     script: list[Any], fault: str, consistency: str
 ) -> None:
     found, _ = ran(stage(max_tries=2), ROW, script)
-    assert found == Drop(f"rubric: {fault}", {"rubric_tries": 2, "consistency": consistency})
+    assert found == Drop(f"rubric: {fault}", {"n_tries": 2, "consistency": consistency})
     [kept], _ = ran(stage(max_tries=2, inconsistent="keep"), ROW, script)
     assert kept["rubric"] is None and kept["consistency"] == consistency and kept["rubric_fault"] == fault
     assert (kept["failed_rubric"] is not None) == (fault in ("inconsistent", "judge unparsable"))
@@ -96,7 +96,7 @@ def test_a_rubric_that_only_says_longer_fails_the_length_check() -> None:
     masked = "(not shown; 7 words)"
     script = [(WRITING, said(longer)), *judge("Because"), *judge(masked)]
     found, model = ran(Rubric(max_tries=1), row, script)
-    assert found == Drop("rubric: length alone decides", {"rubric_tries": 1, "consistency": "fail"})
+    assert found == Drop("rubric: length alone decides", {"n_tries": 1, "consistency": "fail"})
     assert len(model.asked) == 5 == Rubric(max_tries=1).calls_a_row()
     found, _ = ran(Rubric(), row, [(WRITING, said(longer)), *judge("Because"), (JUDGING, "tie")])
     assert found[0]["consistency"] == "pass"
@@ -122,7 +122,7 @@ def test_criteria_do_not_give_an_answer_away() -> None:
     assert len(lines_of(reply, 2)) == 2
     script = [(WRITING, said({"kind": "principle", "criterion": "Better than the other response."}))]
     found, _ = ran(stage(max_tries=1), ROW, script)
-    assert found == Drop("rubric: every criterion points at an answer", {"rubric_tries": 1, "consistency": "fail"})
+    assert found == Drop("rubric: every criterion points at an answer", {"n_tries": 1, "consistency": "fail"})
 
 
 def test_a_rubric_from_the_prompt_alone_sees_no_answer() -> None:
