@@ -63,8 +63,8 @@ def singular(noun: str) -> str | None:
     return noun[:-1]
 
 
-def recounted(prompt: str) -> Iterator[tuple[str, str, str]]:
-    """(count before, count after, prompt) for every count whose noun can be told, one changed at a time."""
+def recounted(prompt: str) -> Iterator[tuple[int, str, str, str]]:
+    """(place, count before, count after, prompt) for every count whose noun can be told, one changed at a time."""
     for match in _COUNT.finditer(prompt):
         noun = _noun(prompt, match.end(), many=COUNTS[match[0].lower()] != 1)
         if noun is None:
@@ -78,7 +78,7 @@ def recounted(prompt: str) -> Iterator[tuple[str, str, str]]:
                 prompt[match.end() :], start - match.end(), end - match.end(), COUNTS[match[0].lower()], value
             )
             if rest is not None:
-                yield match[0], other, prompt[: match.start()] + other + rest
+                yield match.start(), match[0], other, prompt[: match.start()] + other + rest
 
 
 def _like(written: str, value: int) -> str:

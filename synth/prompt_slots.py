@@ -20,10 +20,10 @@ COLORS: Final[Group] = (
     ("purple", "violet"), ("pink",), ("brown",), ("black",), ("white",), ("gray", "grey"),
 )  # fmt: skip
 _OPPOSITES: Final[tuple[Group, ...]] = (
-    (("small", "little", "tiny", "miniature"), ("large", "big", "huge", "giant")),
-    (("tall",), ("short",)), (("long",), ("short",)), (("thin", "slim"), ("thick",)), (("wide",), ("narrow",)),
+    (("small", "tiny", "miniature"), ("large", "big", "huge", "giant")),
+    (("tall",), ("short",)), (("thin", "slim"), ("thick",)), (("wide",), ("narrow",)),
     (("young",), ("old", "elderly")), (("new",), ("old",)), (("happy", "smiling"), ("sad", "crying")),
-    (("open",), ("closed",)), (("wet",), ("dry",)), (("empty",), ("full",)), (("clean",), ("dirty",)),
+    (("open",), ("closed",)), (("wet",), ("dry",)), (("clean",), ("dirty",)),
     (("smooth",), ("rough",)), (("round",), ("square",), ("triangular",)), (("bright",), ("dark",)),
     (("wooden",), ("metal", "metallic"), ("glass",), ("plastic",), ("stone",)),
     (("fluffy", "furry"), ("hairless",)), (("striped",), ("spotted", "dotted"), ("checkered",)),
@@ -38,7 +38,7 @@ BACKGROUNDS: Final[Group] = (
     ("on the beach", "on a beach"), ("in the forest", "in a forest", "in the woods"), ("in the jungle", "in a jungle"),
     ("in the snow",), ("in the desert", "in a desert"), ("in the city", "in a city"), ("on the moon",),
     ("in space", "in outer space"), ("in a kitchen", "in the kitchen"), ("in a garden", "in the garden"),
-    ("in a field", "in the field"), ("on a mountain", "in the mountains"), ("under water", "underwater"),
+    ("in a field", "in the field"), ("on a mountain", "in the mountains"), ("under water",),
     ("on a street", "in the street", "on the street"), ("in a library", "in the library"),
 )  # fmt: skip
 _GROUPS: Final[Mapping[Slot, tuple[Group, ...]]] = {
@@ -46,6 +46,7 @@ _GROUPS: Final[Mapping[Slot, tuple[Group, ...]]] = {
 }  # fmt: skip
 _BEFORE: Final = re.compile(r"\b(?:is|are|was|were|looks?|painted|colou?red)\s+$", re.IGNORECASE)
 _AFTER: Final = re.compile(r"\s+([A-Za-z][\w-]*)")
+_QUOTED: Final = re.compile(r"""\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)""")
 _ARTICLE: Final = re.compile(r"\b([Aa])n?(?=\s+$)")
 
 
@@ -63,7 +64,7 @@ class Swap:
 def swaps(prompt: str, slot: Slot, rng: Random) -> list[Swap]:
     """Prompts that differ from this one in one slot of this kind, in the order of chance; no synonyms.
 
-    A word that stands in a name (capitalised within the prompt) is left alone, and so is a count
+    Left alone are words in names (capitalised within the prompt) and in quotation marks, and counts
     whose noun cannot be told.
     """
     found = list(_recounted(prompt) if slot == "count" else _exchanged(prompt, slot))
@@ -84,12 +85,14 @@ def _exchanged(prompt: str, slot: Slot) -> Iterator[Swap]:
     for start, end, group in _found(prompt, slot):
         word = prompt[start:end]
         within = any(low <= start and end <= high for low, high in closed)
-        if within or (slot in ("color", "attribute") and not _describes(prompt, start, end)):
+        if within or _quoted(prompt, start) or (slot in ("color", "attribute") and not _describes(prompt, start, end)):
             continue
         own = next(meaning for meaning in group if word.lower() in meaning)
+        # Relations are listed in parallel ("left of", "right of"); of other synonyms the plainest stands first.
+        form = own.index(word.lower()) if slot == "relation" else 0
         for meaning in group:
             if meaning is not own:
-                yield _changed(prompt, slot, start, end, meaning[0])
+                yield _changed(prompt, slot, start, end, meaning[form if form < len(meaning) else 0])
 
 
 def _found(prompt: str, slot: Slot) -> Iterator[tuple[int, int, Group]]:
@@ -117,8 +120,14 @@ def _changed(prompt: str, slot: Slot, start: int, end: int, other: str) -> Swap:
 
 
 def _recounted(prompt: str) -> Iterator[Swap]:
-    for before, after, text in recounted(prompt):
-        yield Swap(text, "count", before, after)
+    for start, before, after, text in recounted(prompt):
+        if not _quoted(prompt, start):
+            yield Swap(text, "count", before, after)
+
+
+def _quoted(prompt: str, place: int) -> bool:
+    """Whether this place lies in quotation marks: words written in the picture."""
+    return any(match.start() <= place < match.end() for match in _QUOTED.finditer(prompt))
 
 
 def rendered(template: str, values: Mapping[str, str], counted: Sequence[str]) -> str:
