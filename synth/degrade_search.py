@@ -35,8 +35,11 @@ class Clean:
 
     def worse(self, kind: str, strength: float, seed: int) -> bytes | None:
         """The degraded picture in the same format; None when not a pixel has changed."""
+        from PIL import ImageChops
+
         found = OPS[kind].apply(self.pixels, strength, seed)
-        return None if found.tobytes() == self.pixels.tobytes() else encoded(found, self.data)
+        changed = ImageChops.difference(found, self.pixels).getbbox()
+        return encoded(found, self.data) if changed else None
 
 
 @final
