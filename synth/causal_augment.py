@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, final
@@ -16,7 +15,7 @@ from ..models.pictures import Part
 from ..models.readers import read_choice, read_json, read_text, read_yes_no
 from .confirming import Strength
 from .listing import TEXT, listed, record
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together
 
 Attribute = Mapping[str, str]
 Side = Literal["chosen", "rejected"]
@@ -95,7 +94,7 @@ class CausalAugment(Map):
             for attribute in rng.sample(known, min(self.each, len(known)))
             if (row[side] or {}).get("text", "")
         ]
-        made = await asyncio.gather(*(self._edited(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
+        made = await together(*(self._edited(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
         found = [child for child in made if not isinstance(child, str)]
         wrong = [fault for fault in made if isinstance(fault, str)]
         if self.original:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, final
 
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .swaps import padded, swapped_names
 
 Kind = Literal["names", "length", "tone"]
@@ -74,7 +73,7 @@ class CounterfactualSwap(Map):
         return float("tone" in self.kinds)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        found = await asyncio.gather(*(self._swapped(kind, row, ctx) for kind in dict.fromkeys(self.kinds)))
+        found = await together(*(self._swapped(kind, row, ctx) for kind in dict.fromkeys(self.kinds)))
         wrong = [one for one in found if isinstance(one, str)]
         made = [one for one in found if not isinstance(one, str)]
         if not made:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, final
@@ -15,7 +14,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.critiques import mentions
 from ..models.readers import read_choice, read_json, read_text
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 INSERTIONS: Final[dict[str, Any]] = {
@@ -77,7 +76,7 @@ class CounterfactualWord(Map):
         prompt_of(row)
         writer = Writer(ctx.models[self.writer], self.prompts, 0.0, self.max_tokens)
         last = row["prompt"][-1]["content"] or ""
-        before, proposed = await asyncio.gather(
+        before, proposed = await together(
             self._answer(writer, row, last),
             writer.says(
                 "propose", {"question": last, "words": self.words}, read_json(INSERTIONS), schema=INSERTIONS,
@@ -87,7 +86,7 @@ class CounterfactualWord(Map):
         texts = changed_texts(last, [(i["word"], i["before"]) for i in proposed["insertions"]])[: self.words]
         if not texts:
             return Drop("no word fits in")
-        after = await asyncio.gather(*(self._answer(writer, row, text) for _, text in texts))
+        after = await together(*(self._answer(writer, row, text) for _, text in texts))
         for (word, text), said in zip(texts, after, strict=True):
             if not self._alike(before, said):
                 origin = made_by(self.name, "flip", {"word": word}, writer.model.name, ctx.seed)

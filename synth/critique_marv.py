@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final, final
 
@@ -14,7 +13,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, rated
 from .critique_agents import Chats
-from .making import TEMPLATES, Writer, answer_of, pictures_of
+from .making import TEMPLATES, Writer, answer_of, pictures_of, together
 
 SIDES: Final = ("chosen", "rejected", "control")
 
@@ -66,9 +65,9 @@ class CritiqueMarv(Map):
         if not row["question"] or not row["response"]:
             return Drop("no response under critique")
         critiques = (answer_of(row), answer_of(row, "rejected"), None)
-        found = await asyncio.gather(
+        found = await together(
             *(
-                asyncio.gather(*(self._score(row, ctx, ctx.models[name], critique) for critique in critiques))
+                together(*(self._score(row, ctx, ctx.models[name], critique) for critique in critiques))
                 for name in self.revisers
             )
         )

@@ -16,7 +16,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.imaging import bytes_of
 from .degraded_conditions import Conditions, TextMode, VisualMode, hallucinated, worse_picture
-from .making import TEMPLATES, Writer, prompt_of
+from .making import TEMPLATES, Writer, prompt_of, together
 from .painting import SEED_BITS, Easel, Several, reference_of
 
 PROMPTS = "degrade_conditions"
@@ -114,7 +114,7 @@ class DegradeConditions(Map):
         pictures = await self._pictures(row, clean, target, rng)
         prompts = {mode: await self._prompt(mode, row, clean, ctx) for mode in dict.fromkeys(self.text)}
         pairs = [(visual, text) for visual in pictures for text in prompts]
-        made = await asyncio.gather(
+        made = await together(
             *(
                 self._negative(easel, visual, text, Conditions(prompts[text], pictures[visual]), seed)
                 for visual, text in pairs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -15,7 +14,18 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from .critique_records import labelled
 from .injecting import ERRORS, Solution, injected, pieces_of, result_of
-from .making import TEMPLATES, Writer, answer, answer_of, answered, made_by, messages_of, prompt_of, sample_seeds
+from .making import (
+    TEMPLATES,
+    Writer,
+    answer,
+    answer_of,
+    answered,
+    made_by,
+    messages_of,
+    prompt_of,
+    sample_seeds,
+    together,
+)
 from .verifiers import AnyVerifier
 from .verifiers_text import Formula
 
@@ -101,7 +111,7 @@ class FlawedPaths(Map):
             for way in self.ways:
                 at = rng.randrange(1, max(len(solution.pieces), 2))
                 tasks.append(self._path(way, seed, at, solution, row, ctx, Random(rng.random())))
-        found = [path for path in await asyncio.gather(*tasks) if path is not None]
+        found = [path for path in await together(*tasks) if path is not None]
         paths = {path.text: path for path in reversed(found) if path.text.strip() != clean.strip()}
         if not paths:
             raise Dropped("no flawed path", {"attempts": len(tasks)})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
-from ..core.errors import CallError
+from ..core.errors import BudgetReached, CallError, StageFailed
 from ..core.journal import canonical
 from ..core.paid import PaidModel, Reply
 from ..core.stage import Context, Dropped, Row
@@ -16,6 +17,7 @@ from ..models.pictures import Part, picture_part
 from ..models.readers import read_text
 from ..models.verdict import Outcome, Reader, Verdict, ask_verdict
 
+T = TypeVar("T")
 TEMPLATES: Final = Templates(Path(__file__).resolve().parent / "templates")
 
 
@@ -68,6 +70,27 @@ class Writer:
         if not verdict.ok:
             raise Dropped(f"{part}: {verdict.outcome.value}", {"reply": verdict.why[:500]})
         return verdict.value
+
+
+async def together(*asked: Awaitable[T]) -> list[T]:
+    """What independent questions come to, asked at once, in the order given.
+
+    All are awaited, also past an error: what becomes of a row must not depend on which reply came first.
+    Then an error that ends the run is raised before one that fails the row (a failed call), and that before
+    Dropped, for the next run may yet get the reply; among equals the first in the order given.
+    """
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    errors = [one for one in found if isinstance(one, BaseException)]
+    if errors:
+        raise min(errors, key=_rank)
+    return [one for one in found if not isinstance(one, BaseException)]
+
+
+def _rank(error: BaseException) -> int:
+    if isinstance(error, Dropped):
+        return 2
+    row_alone = isinstance(error, Exception) and not isinstance(error, (BudgetReached, StageFailed, MemoryError))
+    return 1 if row_alone else 0
 
 
 async def answered(

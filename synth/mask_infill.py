@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
@@ -15,7 +14,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_json
 from .listing import TEXT, record
-from .making import TEMPLATES, Writer, answer, answer_of, made_by
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, together
 from .masking import MASK, masked, smoothed
 
 SIMILARITY: Final = record(reason=TEXT, similarity={"type": "number", "minimum": 0, "maximum": 1})
@@ -78,7 +77,7 @@ class MaskInfill(Map):
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         text, rng = answer_of(row), ctx.rng(row["id"])
         gapped = [masked(text, rate, Random(rng.random()), self.merge) if rate else text for rate in self.rates]
-        copies = await asyncio.gather(*(self._copy(text, *one, ctx) for one in zip(self.rates, gapped, strict=True)))
+        copies = await together(*(self._copy(text, *one, ctx) for one in zip(self.rates, gapped, strict=True)))
         kept, wrong = sifted(copies, self.per_label)
         kept += self._others(row, text, ctx)
         if not kept:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
-from .making import TEMPLATES, Writer, pictures_of, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, pictures_of, prompt_of, sample_seeds, together
 from .topics_claims import DIFFER, Claim, Dissector, TakenApart
 from .topics_edits import Mode, Pick, accuracies, mistakes, planned
 from .topics_grouping import Grouping
@@ -117,7 +117,7 @@ class OverwriteTopics(Map):
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         prompt, texts = prompt_of(row), self._texts(row)
         dissector = self._dissector(row, prompt, ctx)
-        parts = await asyncio.gather(*(dissector.apart(k, text) for k, text in texts.items()))
+        parts = await together(*(dissector.apart(k, text) for k, text in texts.items()))
         outcomes = {k: part.outcome for k, part in zip(texts, parts, strict=True)}
         claims = _joined(parts)
         if len({claim.answer for claim in claims}) < 2:

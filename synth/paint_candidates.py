@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, final
 
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from .making import together
 from .painting import SEED_BITS, Easel, sampling
 
 
@@ -48,7 +48,7 @@ class PaintCandidates(Map):
         texts = [one for one in row["candidates"] or () if one and (one["text"] or "").strip()][: self.most]
         if not texts:
             return Drop("no text to paint")
-        paintings = await asyncio.gather(*(easel.paints(one["text"], seed) for one in texts))
+        paintings = await together(*(easel.paints(one["text"], seed) for one in texts))
         made, unpainted = [], []
         for one, painting in zip(texts, paintings, strict=True):
             if painting.image is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal, final
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.painter import Sampling
-from .making import prompt_of
+from .making import prompt_of, together
 from .painting import SEED_BITS, Easel, NagScales, UseImage, reference_of, sampling
 
 
@@ -39,7 +38,7 @@ class PaintContrast(Map):
     rejected: Literal["defects", "unguided"] = "defects"
     """Paint the other side towards the defects, or without guidance (scale 1)."""
     nag: NagScales | None = None
-    """Guide by normalized attention guidance: scale, τ, α (say 5, 2.5, .25); null = the painter's negative prompt."""
+    """Guide by normalized attention guidance: scale, τ, α (say 5, 2.5, .5); null = the painter's negative prompt."""
     use_image: UseImage = "none"
     """The row's first image as a reference to be kept, as the picture to start from, or not at all."""
 
@@ -54,7 +53,7 @@ class PaintContrast(Map):
         unguided = Sampling(guidance=1.0 if self.rejected == "unguided" else None)
         towards = Easel(model, self.painter, unguided, self.use_image)
         other = f"{prompt}, {self.defects}" if self.rejected == "defects" else prompt
-        (good, first), (bad, second) = await asyncio.gather(
+        (good, first), (bad, second) = await together(
             away.must("chosen", prompt, seed, image), towards.must("rejected", other, seed, image)
         )
         if good == bad:

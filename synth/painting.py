@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, final
@@ -13,7 +12,7 @@ from ..core.paid import PaidModel
 from ..core.stage import Dropped, ModelOf, Row
 from ..models.imaging import bytes_of
 from ..models.painter import Nag, Painting, Sampling, paint, painting_request
-from .making import made_by
+from .making import made_by, together
 
 UseImage = Literal["none", "reference", "start"]
 SEED_BITS: Final = 32
@@ -88,7 +87,6 @@ async def painted_all(
 ) -> list[list[Painting]]:
     """The paintings [easel][seed], asked for at once."""
     rows = (
-        asyncio.gather(*(easel.paints(prompt, seed, image) for seed in own))
-        for easel, own in zip(easels, seeds, strict=True)
+        together(*(easel.paints(prompt, seed, image) for seed in own)) for easel, own in zip(easels, seeds, strict=True)
     )
-    return [list(row) for row in await asyncio.gather(*rows)]
+    return [list(row) for row in await together(*rows)]

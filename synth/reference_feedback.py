@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, final
@@ -14,7 +13,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_json
 from .listing import listed
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .overlap import without_repeats, words_of
 
 
@@ -85,7 +84,7 @@ class ReferenceFeedback(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         seed = await self._feedback(writer, prompt_of(row), answer_of(row))
         new, repeats = await self._prompts(writer, seed)
-        answers = await asyncio.gather(*(self._answers(writer, seed, prompt) for prompt in new))
+        answers = await together(*(self._answers(writer, seed, prompt) for prompt in new))
         made = [(prompt, pair) for prompt, pair in zip(new, answers, strict=True) if pair is not None]
         if not made:
             raise Dropped("no sound new pair", {"prompts": len(new), "repeats": repeats})
@@ -102,7 +101,7 @@ class ReferenceFeedback(Map):
             writer.says(part, values, temperature=0.0, max_tokens=self.feedback_tokens)
             for part in ("prompt_feedback", "answer_feedback")
         )
-        return _Seed(prompt, good, *await asyncio.gather(*told))
+        return _Seed(prompt, good, *await together(*told))
 
     async def _prompts(self, writer: Writer, seed: _Seed) -> tuple[list[str], int]:
         """At most `new` prompts that repeat nothing, and how many were left out."""

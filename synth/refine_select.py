@@ -14,7 +14,7 @@ from ..core.prose import Prose
 from ..core.stage import Dropped
 from ..models.base import TextEncoder
 from ..models.comparing import choice_reader
-from .making import Writer
+from .making import Writer, together
 
 WORDINGS: Final[Mapping[str, tuple[str, str]]] = {
     "heeded": ("Yes", "No"),
@@ -43,7 +43,7 @@ async def incorporated(judge: Writer, one: Refinement, values: Mapping[str, str]
     InstructRM ensemble). Null unless more than half of the wordings got a sound answer.
     """
     told = {**values, "refinement": one.text}
-    said = await asyncio.gather(
+    said = await together(
         *(judge.verdict(part, told, choice_reader(pair, soft=True), logprobs=20) for part, pair in WORDINGS.items())
     )
     chances = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -15,7 +14,7 @@ from pydantic import Field
 from ..core.final_answer import final_answer
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, Row
-from .making import answer, made_by
+from .making import answer, made_by, together
 from .refusal_texts import REFUSALS, declines
 from .verifiers import AnyVerifier
 from .verifiers_text import Formula
@@ -88,7 +87,7 @@ class RefusalBoundary(Map):
 
     async def _verified(self, found: Sequence[Row], reference: Any) -> tuple[Groups, float]:
         answers = [one for one in found if not declines(one["text"])]
-        findings = await asyncio.gather(*(self.verifier.verify(one["text"], reference) for one in answers))
+        findings = await together(*(self.verifier.verify(one["text"], reference) for one in answers))
         right = [one for one, finding in zip(answers, findings, strict=True) if finding.right]
         wrong = [one for one, finding in zip(answers, findings, strict=True) if finding.result == "wrong"]
         return {"right": right, "wrong": wrong}, len(right) / len(found)

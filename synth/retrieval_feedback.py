@@ -18,7 +18,7 @@ from ..models.readers import read_yes_no
 from .bm25 import Passages, passages_of
 from .changed_spans import changed_spans
 from .confirming import PROMPTS, confirmed
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, sample_seeds, together
 from .overlap import words_of
 
 
@@ -120,7 +120,7 @@ class RetrievalFeedback(Map):
     async def _drafts(self, writer: Writer, row: Row, prompt: str, ctx: Context) -> list[str]:
         given = [] if self.answer is None else [answer_of(row, self.answer)]
         seeds = sample_seeds(ctx, self.drafts - len(given))
-        return given + list(await asyncio.gather(*(writer.says("draft", {"prompt": prompt}, seed=s) for s in seeds)))
+        return given + await together(*(writer.says("draft", {"prompt": prompt}, seed=s) for s in seeds))
 
     async def _passed(self, ctx: Context, values: dict[str, Any]) -> Row:
         """What the gate measured. Raises Dropped when it prefers the draft or the passages do not support it."""

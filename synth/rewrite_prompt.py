@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, final
@@ -15,7 +14,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.readers import read_text
 from ..models.verdict import Outcome, Verdict
-from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds, together
 
 PROMPTS: Final = "rewrite_prompt"
 _ANSWER: Final = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
@@ -90,7 +89,7 @@ class RewritePrompt(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         values = {"prompt": prompt, "keypoints": KEYPOINTS}
         seeds = sample_seeds(ctx, self.n if self.write == "candidates" else 1)
-        verdicts = await asyncio.gather(*(writer.verdict("rewrite", values, read_rewrite, seed=seed) for seed in seeds))
+        verdicts = await together(*(writer.verdict("rewrite", values, read_rewrite, seed=seed) for seed in seeds))
         if self.write == "prompt":
             return [_replaced(prompt, verdicts[0])]
         found: dict[str, Row] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, final
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.verdict import Verdict
-from .making import TEMPLATES, Writer, answered, messages_of, prompt_of
+from .making import TEMPLATES, Writer, answered, messages_of, prompt_of, together
 from .verifiers import AnyVerifier, reference_columns, reference_of
 from .verifiers_text import Formula
 
@@ -72,7 +71,7 @@ class SelfCorrection(Map):
         begun = f"{flawed}\n{self.marker}" if self.marker else flawed
         reference = reference_of(row, self.reference, self.verifier)
         writer = Writer(ctx.models[self.model], self.prompts, self.temperature, self.max_tokens)
-        own, theirs = await asyncio.gather(
+        own, theirs = await together(
             answered(
                 ctx.models[self.prefilled or self.model],
                 [*messages_of(row), {"role": "assistant", "content": begun}],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, final
 
@@ -14,7 +13,7 @@ from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.asking import request
 from ..models.readers import read_json
 from .listing import listed, one_of, texts_in
-from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds, together
 from .numbered import numbered, read_numbered
 from .summary_scores import DIMENSIONS, Checked, contrasts, facts_by_sentence, sentences_of
 
@@ -104,7 +103,7 @@ class Summaries(Map):
         if not facts:
             raise Dropped("no key fact")
         makers = [(name, seed) for name in self.writers for seed in sample_seeds(ctx, self.samples)]
-        made = await asyncio.gather(*(self._made(ctx, judge, document, facts, *maker) for maker in makers))
+        made = await together(*(self._made(ctx, judge, document, facts, *maker) for maker in makers))
         sound = [(maker, checked) for maker, checked in zip(makers, made, strict=True) if checked is not None]
         if len(sound) < 2:
             raise Dropped("fewer than two checked summaries", {"summaries": len(sound)})
@@ -132,7 +131,7 @@ class Summaries(Map):
             return None
         sentences = sentences_of(summary.value)
         values = {"document": document, "sentences": sentences, "facts": facts}
-        faithful, carried = await asyncio.gather(
+        faithful, carried = await together(
             judge.verdict("faithful", values, read_numbered(_FAITHFUL, len(sentences)), schema=_FAITHFUL),
             judge.verdict("carried", values, read_numbered(_CARRIED, len(facts)), schema=_CARRIED),
         )

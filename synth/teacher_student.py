@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, final
@@ -17,7 +16,7 @@ from ..models.asking import request
 from ..models.readers import read_json
 from ..models.verdict import Verdict
 from .listing import TEXT, listed, record
-from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds, together
 from .numbered import numbered, read_numbered
 
 _WORK = record(work=TEXT, errors=listed(record(span=TEXT, type=TEXT, note=TEXT))["properties"]["items"])
@@ -113,7 +112,7 @@ class TeacherStudent(Map):
         if len(spans) < self.least_errors:
             raise Dropped("too few planted errors", {"planted": len(spans)})
         seen = {"assignment": assignment, "work": work}
-        drawn = await asyncio.gather(
+        drawn = await together(
             *(self._feedback(teacher, judge, seen, spans, seed) for seed in sample_seeds(ctx, self.samples))
         )
         ranked = sorted((item for item in drawn if item is not None), key=lambda item: -item.recall)

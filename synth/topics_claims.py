@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -13,7 +12,7 @@ from ..models.pictures import Part
 from ..models.readers import read_json
 from ..models.verdict import Outcome, Verdict
 from .listing import listed
-from .making import Writer
+from .making import Writer, together
 
 ITEMS: Final = listed(least=0)
 DIFFER: Final = "facts and questions differ"
@@ -78,9 +77,7 @@ class Dissector:
         facts = split.value[: self.facts]
         if not facts:
             return TakenApart("no facts")
-        what, whether = await asyncio.gather(
-            *(self._items(part, {"facts": facts}) for part in ("ask_what", "ask_whether"))
-        )
+        what, whether = await together(*(self._items(part, {"facts": facts}) for part in ("ask_what", "ask_whether")))
         for part, asked in (("ask_what", what), ("ask_whether", whether)):
             if not asked.ok:
                 return TakenApart(f"{part}: {asked.outcome.value}")
@@ -93,7 +90,7 @@ class Dissector:
     async def _alternatives(self, claims: Sequence[Claim]) -> list[Claim]:
         """What is said to the claims' open questions, where it is not the claim itself; with yes-or-no questions."""
         questions = [(k, seed) for k in range(len(claims)) for seed in self.seeds]
-        said = await asyncio.gather(
+        said = await together(
             *(
                 self.answerer.verdict(
                     "alternative",
@@ -119,7 +116,7 @@ class Dissector:
 
     async def _scored(self, claims: Sequence[Claim]) -> tuple[Claim, ...]:
         """The claims that got a yes or no, with its chances; an alternative to one that got none goes with it."""
-        verdicts = await asyncio.gather(*(self._checked(claim) for claim in claims))
+        verdicts = await together(*(self._checked(claim) for claim in claims))
         places: dict[int, int] = {}
         kept: list[Claim] = []
         for k, (claim, verdict) in enumerate(zip(claims, verdicts, strict=True)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..core.louvain import communities
 from ..models.readers import read_yes_no
-from .making import Writer
+from .making import Writer, together
 from .topics_claims import Claim
 
 Pair = tuple[int, int]
@@ -40,8 +39,8 @@ class Grouping:
         if maps is not None:
             allowed = correlations(maps[standing]) > self.correlation
             pairs = [pair for pair in pairs if allowed[pair]]
-        asked = await asyncio.gather(*(same(asker, claims[standing[a]], claims[standing[b]]) for a, b in pairs))
-        edges = [pair for pair, together in zip(pairs, asked, strict=True) if together]
+        asked = await together(*(same(asker, claims[standing[a]], claims[standing[b]]) for a, b in pairs))
+        edges = [pair for pair, one in zip(pairs, asked, strict=True) if one]
         topic = dict(zip(standing, communities(len(standing), edges, self.resolution), strict=True))
         return [topic[k if claim.source is None else claim.source] for k, claim in enumerate(claims)]
 

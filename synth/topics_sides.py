@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from ..core.stage import Dropped, Row
-from .making import Writer, answer, made_by
+from .making import Writer, answer, made_by, together
 from .topics_claims import Claim, alike
 from .topics_edits import Edit, Edits
 
@@ -28,7 +27,7 @@ class Overwriter:
 
     async def sides(self, base: Row, edits: Edits, claims: Sequence[Claim]) -> tuple[Row, Row] | str:
         """The base answer made better and made worse, or why a rewrite is no good. Raises CallError."""
-        better, worse = await asyncio.gather(
+        better, worse = await together(
             self._side(base, edits.base, edits.up, "topics overwritten by true ones", claims),
             self._side(base, edits.base, edits.down, "topics overwritten by false ones", claims),
         )

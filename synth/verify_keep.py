@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Any, Literal, final
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, Row
+from .making import together
 from .verifiers import AnyVerifier, reference_columns, reference_of
 from .verifiers_text import Formula
 
@@ -59,7 +59,7 @@ class VerifyKeep(Map):
         if not found:
             raise Dropped("no candidates")
         reference = reference_of(row, self.reference, self.verifier)
-        results = await asyncio.gather(*(self.verifier.verify(text, reference) for text in found))
+        results = await together(*(self.verifier.verify(text, reference) for text in found))
         groups: dict[str, list[Row]] = {"right": [], "wrong": [], "unreadable": []}
         for one, finding in zip(found.values(), results, strict=True):
             groups[finding.result].append(one)
