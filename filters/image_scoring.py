@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, final
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ..core.errors import RowError
 from ..core.row import flat, last_user_text
+from ..core.stage import Column
 from ..models.answers import Answer, Of, sides
 from ..models.imaging import readable
 from ..models.running import spread
@@ -178,6 +179,14 @@ def without(text: str, placeholders: Sequence[str]) -> str:
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Dot product of unit vectors in [-1, 1], summed in float64."""
     return float(np.clip((a.astype(np.float64) * b).sum(), -1, 1))
+
+
+def made_by(columns: Sequence[Column], model: str) -> tuple[Column, ...]:
+    """The columns, the numbers among them saying which model gave them."""
+    return tuple(
+        replace(column, doc=f"{column.doc}, by {model}") if column.type == pa.float64() else column
+        for column in columns
+    )
 
 
 def told_of(measured: Sequence[Measured], column: str) -> list[dict[str, Any]]:

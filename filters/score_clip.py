@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Final, final
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
-from .image_scoring import PLACEHOLDERS, shown, to_prompts, to_references, told_of
+from .image_scoring import PLACEHOLDERS, made_by, shown, to_prompts, to_references, told_of
 
 OUTCOMES: Final = "ok, no image, unreadable, "
 _PROMPT_OUTCOMES: Final = f"{OUTCOMES}no prompt, or prompt too long"
@@ -49,7 +48,7 @@ class ClipT(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(_by(Score.columns_written(self), self.model), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, self.of, self.most)
@@ -89,7 +88,7 @@ class ClipI(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(_by(Score.columns_written(self), self.model), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         return _kept_subject(self, batch, ctx)
@@ -125,7 +124,7 @@ class Dino(Score):
 
     def columns_written(self) -> tuple[Column, ...]:
         role = " in DINO's role" if self.model == "efficientnet" else ""
-        return columns_of(_by(Score.columns_written(self), f"{self.model}{role}"), self.of)
+        return columns_of(made_by(Score.columns_written(self), f"{self.model}{role}"), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         return _kept_subject(self, batch, ctx)
@@ -140,9 +139,3 @@ def _kept_subject(stage: ClipI | Dino, batch: pa.Table, ctx: Context) -> Columns
     measured = to_references(batch, found, found.look(encode), encode)
     written = Score.columns_written(stage)
     return laid_out(written, stage.of, batch, found.answers, told_of(measured, stage.column))
-
-
-def _by(columns: tuple[Column, ...], model: str) -> tuple[Column, ...]:
-    """The columns, the score among them saying which model gave it."""
-    score, *rest = columns
-    return (replace(score, doc=f"{score.doc}, by {model}"), *rest)

@@ -11,7 +11,7 @@ from ..core.harmonic import lambda_harmonic, to_unit
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
-from .image_scoring import PLACEHOLDERS, Measured, shown, to_prompts, to_references
+from .image_scoring import PLACEHOLDERS, Measured, made_by, shown, to_prompts, to_references
 
 
 @final
@@ -51,7 +51,7 @@ class LambdaHarmonic(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, self.of, self.most)

@@ -14,7 +14,7 @@ from ..core.patches import best_match, mutual_match
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
-from .image_scoring import cosine, likened, seen_references, shown
+from .image_scoring import cosine, likened, made_by, seen_references, shown
 
 _ROWS: Final = {"pair": 16, "chosen": 16, "candidates": 4}  # held at once: an image's patches take a megabyte
 _OUTCOMES: Final = "ok, no image, unreadable, no reference, or reference unreadable"
@@ -59,7 +59,7 @@ class ClsPatch(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         def like(reference: Seen, image: Seen) -> float:
@@ -99,7 +99,7 @@ class PatchMatch(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         return _in_parts(self, batch, ctx, {self.column: _match(self.least)})
@@ -136,7 +136,7 @@ class TwoPath(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         likes = {f"{self.column}_sem": _identity, f"{self.column}_detail": _match(self.least)}

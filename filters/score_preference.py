@@ -14,7 +14,7 @@ from ..core.logit import sigmoid
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
-from .image_scoring import PLACEHOLDERS, matched, prompts_of, shown, told_of
+from .image_scoring import PLACEHOLDERS, made_by, matched, prompts_of, shown, told_of
 
 _CHANCE: Final = "{column}_p_chosen"
 
@@ -51,7 +51,7 @@ class Preference(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        score, outcome, chance = Score.columns_written(self)
+        score, outcome, chance = made_by(Score.columns_written(self), self.model)
         return (*columns_of((score, outcome), self.of), *((chance,) if self.of == "pair" else ()))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
@@ -95,7 +95,7 @@ class Aesthetic(Score):
         return sides(self.of)
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, self.of, self.most)

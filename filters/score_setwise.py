@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .image_scoring import shown
+from .image_scoring import made_by, shown
 
 _GAIN: Final = "the set's score less that without the candidate"
 
@@ -39,6 +39,9 @@ class Setwise(Score):
     """Name of the score."""
     most: Annotated[int, Field(ge=2)] = 64
     """Most candidates of a row that take part, the first ones."""
+
+    def columns_written(self) -> tuple[Column, ...]:
+        return made_by(Score.columns_written(self), self.model)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, "candidates", self.most)

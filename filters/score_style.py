@@ -10,7 +10,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
-from .image_scoring import shown, to_references, told_of
+from .image_scoring import made_by, shown, to_references, told_of
 
 
 @final
@@ -43,7 +43,7 @@ class Style(Score):
         return (*Score.columns_read(self), *sides(self.of))
 
     def columns_written(self) -> tuple[Column, ...]:
-        return columns_of(Score.columns_written(self), self.of)
+        return columns_of(made_by(Score.columns_written(self), self.model), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, self.of, self.most)
