@@ -35,7 +35,7 @@ class Nag:
     negative_prompt: str
     scale: float = 5.0
     tau: float = 2.5
-    alpha: float = 0.25
+    alpha: float = 0.5
 
 
 @final

@@ -92,5 +92,5 @@ def test_a_reply_without_a_picture_fails_the_row() -> None:
 def test_what_is_not_asked_for_is_no_part_of_a_request() -> None:
     assert painting_request("a", 1, Sampling()) == {"prompt": "a", "seed": 1}
     full = painting_request("a", 1, Sampling("b", 4, 2.0, 8, 8, 0.5, Nag("c")), image=b"x", reference=b"y")
-    assert full["nag"] == {"negative_prompt": "c", "scale": 5.0, "tau": 2.5, "alpha": 0.25}
+    assert full["nag"] == {"negative_prompt": "c", "scale": 5.0, "tau": 2.5, "alpha": 0.5}
     assert full["image"] == "eA==" and full["reference"] == "eQ==" and full["strength"] == 0.5

@@ -174,6 +174,15 @@ def test_an_ip_adapter_makes_the_reference_count(sd: Path, tmp_path: Path) -> No
     plain, *found = pictures(adapted, TEXT, *referring)
     assert plain == pictures(spec(sd), TEXT)[0], "without a reference the adapter adds nothing"
     assert found[0] == found[1] != found[2] and plain not in found
+    begun = Sampling(strength=0.9)
+    over, both, other = pictures(
+        adapted,
+        painting_request("a red dog", 1, begun, image=png(3)),
+        painting_request("a red dog", 1, begun, image=png(3), reference=png(0)),
+        painting_request("a red dog", 1, begun, image=png(3), reference=png(1)),
+    )
+    assert over == pictures(spec(sd), painting_request("a red dog", 1, begun, image=png(3)))[0]
+    assert len({over, both, other}) == 3, "begun from one picture, in the likeness of another"
     (reply,) = ask(adapted, painting_request("a red dog", 1, Sampling(nag=Nag("blurry"))))
     assert isinstance(reply, CallRefused) and "adapter" in reply.show()
 
