@@ -15,7 +15,7 @@ from ..core.hashing import digest
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.imaging import bytes_of
-from .degraded_conditions import Conditions, TextMode, VisualMode, hallucinated, worse_picture
+from .degraded_conditions import Conditions, TextMode, VisualMode, hallucinated, shrunk, worse_picture
 from .making import TEMPLATES, Writer, prompt_of, together
 from .painting import SEED_BITS, Easel, Several, reference_of
 
@@ -58,6 +58,8 @@ class DegradeConditions(Map):
     5 best of 2.5, 5, 10, 20."""
     sigma: Annotated[float, Field(gt=0, le=4)] = 0.3
     """Noise: standard deviation, the full range being 1. The paper gives none."""
+    side: Annotated[int | None, Field(ge=64)] = 1024
+    """Short side in pixels to which a larger reference is shrunk for the painter, degraded or not; null = never."""
     item: str = "class_name"
     """Column with what the subject is called."""
     generic: str = "a photo of {item}"
@@ -104,7 +106,7 @@ class DegradeConditions(Map):
         return float(combinations + (self.target == "paint") + ("hallucinated" in self.text))
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
-        clean = Conditions(prompt_of(row), reference_of(row))
+        clean = Conditions(prompt_of(row), await asyncio.to_thread(shrunk, reference_of(row), self.side))
         easel = Easel(ctx.models[self.painter], self.painter, use_image=self.use_image)
         rng = ctx.rng(row["id"])
         seed = self._seed(row, rng)

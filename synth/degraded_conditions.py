@@ -24,6 +24,23 @@ class Conditions:
     reference: bytes
 
 
+def shrunk(reference: bytes, side: int | None) -> bytes:
+    """The reference with a short side of at most `side` pixels; its very bytes where it is no larger.
+
+    Raises RowError when it is no picture.
+    """
+    from PIL import Image
+
+    if side is None:
+        return reference
+    picture = decoded(reference)
+    scale = side / min(picture.size)
+    if scale >= 1:
+        return reference
+    size = max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)
+    return encoded(picture.resize(size, Image.Resampling.LANCZOS), reference)
+
+
 def worse_picture(mode: VisualMode, reference: bytes, strength: float, seed: int, swaps: Sequence[bytes]) -> bytes:
     """The reference degraded; `semantic` takes the first of `swaps` that is another picture.
 

@@ -84,6 +84,15 @@ def test_the_radius_is_scaled_to_the_side() -> None:
     assert found[60.0] < 0.6 * found[5.0] < 0.6 * sharpness(png(0)) * 1.0001
 
 
+def test_a_large_reference_is_shrunk_for_the_painter_and_kept_in_the_row() -> None:
+    row = subject(images=[picture(png(0, 300, 200))])
+    for side, size in ((64, (64, 96, 3)), (200, (200, 300, 3)), (None, (200, 300, 3))):
+        [found], atelier = made(DegradeConditions(side=side, visual="none"), row)
+        shown = base64.b64decode(atelier.requests[0]["reference"])
+        assert pixels(shown).shape == size and (shown == png(0, 300, 200)) == (side != 64)
+        assert "images" not in found
+
+
 @pytest.mark.parametrize("visual", ["blur", "noise", "semantic", "none"])
 @pytest.mark.parametrize("text", ["generic", "none"])
 def test_modes(visual: str, text: str) -> None:
