@@ -14,6 +14,7 @@ from pathlib import Path
 from .. import __version__
 from ..core import registry
 from ..core.hints import holds
+from ..synth.sandbox import sandbox_fault
 
 
 def print_doctor() -> None:
@@ -27,6 +28,7 @@ def print_doctor() -> None:
         state = "complete" if not missing else f"lacks {', '.join(missing)}"
         cure = f"; pip install 'rather[{extra}]'" if missing and extra != "base" else ""
         print(f"{extra}: {state}{cure}" + (f"\n   {told}" if told else ""))
+    print(f"sandbox for unit tests: {sandbox_fault() or 'works here'}")
     needs = {name: cls.needs for name, cls in registry.stages().items()}
     needs |= {name: spec.needs for name, spec in registry.models().items()}
     blocked = {

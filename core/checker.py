@@ -52,7 +52,8 @@ class Checker:
     def model(self, entry: ModelEntry) -> registry.ModelSpec | None:
         options = {key: item.plain() for key, item in entry.options.items()}
         use = options.pop("use", None)
-        if not isinstance(use, str) or use not in registry.models():
+        known = registry.model_spec(use) if isinstance(use, str) else None
+        if known is None:
             cause = (
                 f"the model {entry.nickname} uses {use!r}, which is not known"
                 if use
@@ -65,7 +66,7 @@ class Checker:
                 secrets.is_secret_name(key)
                 and isinstance(value, str)
                 and "${" not in value
-                and key in registry.models()[use].model_fields
+                and key in known.model_fields
             ):
                 secrets.hide(value, key.upper())
                 self.fault(
@@ -73,7 +74,7 @@ class Checker:
                     f"models.{entry.nickname}.{key} is a secret written out",
                     "write ${NAME} and set it in the environment",
                 )
-        spec = self.validated(registry.models()[use], options, entry.options, entry.line, f"models.{entry.nickname}")
+        spec = self.validated(known, options, entry.options, entry.line, f"models.{entry.nickname}")
         if spec is not None and self.check_sources:
             self.extra(entry.line, f"the model {entry.nickname} ({use})", spec.needs, spec.extra)
         return spec
@@ -81,13 +82,13 @@ class Checker:
     def node(self, entry: StageEntry, models: dict[str, registry.ModelSpec]) -> None:
         if any(node.name == entry.name for node in self.nodes):
             self.fault(entry.line, f"two stages are called {entry.name}", "give one of them another name with `as:`")
-        known = registry.stages()
-        if entry.kind not in known:
-            self.fault(entry.line, f"no stage called {entry.kind}", did_you_mean(entry.kind, known))
+        known = registry.stage(entry.kind)
+        if known is None:
+            self.fault(entry.line, f"no stage called {entry.kind}", did_you_mean(entry.kind, registry.stages()))
             self.unknown_after(entry)
             return
         options = {key: item.plain() for key, item in entry.options.items()}
-        stage = self.validated(known[entry.kind], options, entry.options, entry.line, entry.name)
+        stage = self.validated(known, options, entry.options, entry.line, entry.name)
         skipped = self.skipped(entry)
         if stage is None:
             self.unknown_after(entry)
@@ -160,9 +161,10 @@ class Checker:
         self, line: int, entry: StageEntry, nickname: str, mark: ModelOf, models: dict[str, registry.ModelSpec]
     ) -> None:
         spec = models.get(nickname)
-        if spec is None and nickname in registry.models():
+        shipped = registry.model_spec(nickname) if spec is None else None
+        if shipped is not None:
             try:
-                spec = registry.models()[nickname]()
+                spec = shipped()
             except ValidationError:
                 self.fault(line, f"{entry.name}: the model {nickname} needs options", "declare it under `models:`")
                 return

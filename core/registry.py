@@ -1,7 +1,8 @@
 """Names to stages and models. A decorated class is known; no list is edited anywhere.
 
-Built-in modules are found by walking the packages below; third parties add theirs by the entry
-point groups `rather.stages` and `rather.models`, or with `--plugin FILE`.
+Built-in modules are found by walking the packages below, and imported when one of their names is asked
+for: importing all of them takes a second. Third parties add theirs by the entry point groups
+`rather.stages` and `rather.models`, or with `--plugin FILE`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import InputError, did_you_mean
+from .errors import InputError
 from .stage import SHAPES, ModelOf, Stage
 
 ROOMS = ("formats", "synth", "filters", "train")
@@ -28,6 +31,7 @@ M = TypeVar("M", bound="type[ModelSpec]")
 _stages: dict[str, type[Stage]] = {}
 _models: dict[str, type[ModelSpec]] = {}
 _loaded: set[str] = set()
+_REGISTERED: Final = re.compile(r'^@(register|model)\("([^"\n]+)"\)', re.MULTILINE)
 
 
 class ModelSpec(BaseModel, ABC):
@@ -94,12 +98,16 @@ def models() -> dict[str, type[ModelSpec]]:
     return dict(sorted(_models.items()))
 
 
-def stage(name: str) -> type[Stage]:
-    """The stage class called `name`; InputError with the nearest name otherwise."""
-    known = stages()
-    if name not in known:
-        raise InputError(f"no stage called {name}", hint=did_you_mean(name, known))
-    return known[name]
+def stage(name: str) -> type[Stage] | None:
+    """The stage class called `name`, None when there is none; imports no more than it must."""
+    _load_one("register", name, _stages)
+    return _stages.get(name)
+
+
+def model_spec(use: str) -> type[ModelSpec] | None:
+    """The model spec recipes use by this name, None when there is none."""
+    _load_one("model", use, _models)
+    return _models.get(use)
 
 
 def load_plugin(path: str | Path) -> None:
@@ -132,11 +140,46 @@ def _load_all() -> None:
     if "all" in _loaded:
         return
     _loaded.add("all")
+    for module in sorted(_modules()):
+        importlib.import_module(module)
+    _load_points()
+
+
+def _load_one(decorator: str, name: str, known: Mapping[str, type]) -> None:
+    if name in known:
+        return
+    module = _places().get((decorator, name))
+    if module is not None:
+        importlib.import_module(module)
+    else:
+        _load_points()
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[tuple[str, str], str]:
+    """Where each built-in name is registered, read off the sources without importing them."""
+    return {
+        (decorator, name): module
+        for module, file in _modules().items()
+        for decorator, name in _REGISTERED.findall(file.read_text(encoding="utf-8"))
+    }
+
+
+def _modules() -> dict[str, Path]:
+    """The modules of the rooms in which stages and models live, with their files."""
     root = __package__.rpartition(".")[0]
-    for room in ("models", *ROOMS):
-        package = importlib.import_module(f"{root}.{room}")
-        for found in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{found.name}")
+    home = Path(__file__).resolve().parent.parent
+    return {
+        f"{root}.{room}.{found.name}": home / room / f"{found.name}.py"
+        for room in ("models", *ROOMS)
+        for found in pkgutil.iter_modules([str(home / room)])
+    }
+
+
+def _load_points() -> None:
+    if "points" in _loaded:
+        return
+    _loaded.add("points")
     for group in ("rather.stages", "rather.models"):
         for point in importlib.metadata.entry_points(group=group):
             _load_point(point)

@@ -48,8 +48,8 @@ def origins(recipe: str, skipped: Collection[str] = ()) -> Origins:
     """Read a resolved recipe (YAML text); stages skipped, or not known any more, are passed over."""
     top = yaml.safe_load(recipe) or {}
     entries = list(_entries(top.get("stages") or (), skipped))
-    known = registry.stages()
-    papers = dict.fromkeys((kind, known[kind].paper) for kind, _ in entries if kind in known)
+    known = {kind: registry.stage(kind) for kind, _ in entries}
+    papers = dict.fromkeys((kind, cls.paper) for kind, cls in known.items() if cls is not None)
     return Origins(
         name=str(top.get("name") or ""),
         kinds=tuple(kind for kind, _ in entries),
@@ -86,7 +86,7 @@ def _entries(stages: Any, skipped: Collection[str]) -> Iterator[tuple[str, Mappi
 
 
 def _is_source(kind: str) -> bool:
-    stage = registry.stages().get(kind)
+    stage = registry.stage(kind)
     return stage.shape == "source" if stage else kind.startswith("read.")
 
 
@@ -100,7 +100,7 @@ def _origin(kind: str, options: Mapping[str, Any]) -> Origin:
 def _models(declared: Mapping[str, Any], entries: list[tuple[str, Mapping[str, Any]]]) -> tuple[tuple[str, str], ...]:
     used: dict[str, str] = {}
     for kind, options in entries:
-        stage = registry.stages().get(kind)
+        stage = registry.stage(kind)
         for option, field in (stage.model_fields if stage else {}).items():
             if any(isinstance(mark, ModelOf) for mark in field.metadata):
                 nickname = options.get(option, field.default)
