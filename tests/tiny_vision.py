@@ -30,6 +30,26 @@ def open_clip_folder(folder: Path) -> Path:
     return folder
 
 
+def open_clip_siglip_folder(folder: Path) -> Path:
+    """A SigLIP of OpenCLIP: a timm tower, a tokenizer of transformers, texts of one length without a mask."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    tower = {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "token", "timm_proj": "none", "image_size": 224}
+    text = {
+        "context_length": 12, "vocab_size": len(WORDS), "width": 16, "heads": 2, "layers": 1, "pool_type": "last",
+        "hf_tokenizer_name": "some/tokenizer", "no_causal_mask": True, "proj_bias": True,
+    }  # fmt: skip
+    shape = {"embed_dim": 192, "custom_text": True, "init_logit_bias": -10, "vision_cfg": tower, "text_cfg": text}
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"model_cfg": shape, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}}
+    (folder / "open_clip_config.json").write_text(json.dumps(told))
+    _word_tokenizer().save_pretrained(folder)
+    network = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    save_file(network.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
 def clip_folder(folder: Path) -> Path:
     """A CLIP of transformers, as PickScore is published."""
     import torch
@@ -48,18 +68,13 @@ def clip_folder(folder: Path) -> Path:
 def siglip_folder(folder: Path) -> Path:
     """A SigLIP: no mask, texts of one length."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessor, SiglipModel
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
 
-    raw = Tokenizer(models.WordLevel({word: k for k, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    raw.pre_tokenizer = pre_tokenizers.Whitespace()
     text = VISION | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "projection_size": 32}
     torch.manual_seed(8)
     config = SiglipConfig(text_config=text, vision_config=VISION | {"image_size": 32, "patch_size": 8})
     SiglipModel(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12, model_input_names=["input_ids"]
-    ).save_pretrained(folder)
+    _word_tokenizer().save_pretrained(folder)
     _processor(SiglipImageProcessor, 32).save_pretrained(folder)
     return folder
 
@@ -134,3 +149,14 @@ def _bert_tokenizer(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     return BertTokenizerFast(str(folder / "vocab.txt"))
+
+
+def _word_tokenizer() -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.WordLevel({word: k for k, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", model_max_length=12, model_input_names=["input_ids"]
+    )

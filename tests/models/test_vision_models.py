@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from rather.core.errors import InputError, RowError
 from rather.core.registry import models
 from rather.core.row import ANSWER, text_messages
@@ -19,7 +21,15 @@ from rather.models.imaging import decoded
 
 from ..photos import photo
 from ..runs import run_text
-from ..tiny_vision import align_folder, blip_folder, clip_folder, dino_folder, open_clip_folder, siglip_folder
+from ..tiny_vision import (
+    align_folder,
+    blip_folder,
+    clip_folder,
+    dino_folder,
+    open_clip_folder,
+    open_clip_siglip_folder,
+    siglip_folder,
+)
 
 torch = pytest.importorskip("torch", reason="torch is not installed (rather[images])")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (rather[images])")
@@ -74,6 +84,19 @@ def test_open_clip_gives_what_the_library_gives(folders: dict[str, Path]) -> Non
         assert np.allclose(encoder.encode(PHOTOS), seen, atol=1e-5)
         assert np.allclose(encoder.encode_text(TEXTS), read, atol=1e-5)
         assert encoder.scale == pytest.approx(float(network.logit_scale.exp())) and encoder.dim == 24
+
+
+def test_siglip_of_open_clip(tmp_path: Path) -> None:
+    folder = open_clip_siglip_folder(tmp_path)
+    network, _, prepare = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
+    with torch.no_grad():
+        seen = unit(network.eval().encode_image(torch.stack([prepare(decoded(image)) for image in PHOTOS[:3]])))
+        read = unit(network.encode_text(tokens))
+    encoder = load("open_clip", folder)
+    assert np.allclose(encoder.encode(PHOTOS[:3]), seen, atol=1e-5)
+    assert np.allclose(encoder.encode_text(TEXTS), read, atol=1e-5)
+    assert np.isnan(encoder.encode_text(["hat " * 13, "hat " * 12])).any(axis=1).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("use", ["clip", "align"])
@@ -319,6 +342,18 @@ def test_a_text_that_is_too_long_has_no_vector_unless_it_is_cut(folders: dict[st
     assert np.isnan(whole).any(axis=1).tolist() == [False, True, False]
     cut = load(use, folders[use], truncate=True, **told).encode_text([long, fits, "a hat"])
     assert np.isfinite(cut).all() and np.array_equal(cut[1:], whole[[0, 2]])
+
+
+@pytest.mark.parametrize(("use", "folder"), SEERS)
+def test_extreme_shapes_are_seen(folders: dict[str, Path], use: str, folder: str) -> None:
+    """One pixel, and strips whose short side scaled up whole would take gigabytes."""
+    strips = []
+    for size in ((1, 1), (30_000, 2), (2, 30_000)):
+        out = io.BytesIO()
+        Image.new("RGB", size, "teal").save(out, "PNG")
+        strips.append(out.getvalue())
+    vectors = load(use, folders[folder]).encode(strips)
+    assert np.allclose(vectors, vectors[0], atol=1e-5) and np.isfinite(vectors).all()
 
 
 @pytest.mark.parametrize("group", [1, 3, 11])
