@@ -123,6 +123,9 @@ class DiffusersPainter:
         if self._batch > 1:  # time for others to join
             await asyncio.sleep(_GATHER)
         while self._waiting:
+            self._waiting = [pair for pair in self._waiting if not pair[1].done()]  # nobody awaits the others
+            if not self._waiting:
+                return
             group = _company(self._waiting, self._batch)
             self._waiting = [pair for pair in self._waiting if pair not in group]
             requests = [request for request, _ in group]

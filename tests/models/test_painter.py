@@ -93,6 +93,25 @@ def test_requests_share_a_batch_and_keep_their_seeds(sd: Path) -> None:
         assert abs(pixels(one).astype(int) - pixels(other)).max() <= 1
 
 
+def test_what_nobody_waits_for_is_not_painted(sd: Path) -> None:
+    async def calls() -> tuple[bytes, int]:
+        backend = spec(sd).load()
+        painted, canvas = list[Any](), backend._canvas
+        usual = canvas.paint
+        canvas.paint = lambda requests: painted.extend(requests) or usual(requests)  # type: ignore[method-assign]
+        asked = [painting_request("a", k, Sampling()) for k in range(4)]
+        tasks = [asyncio.create_task(backend.call(request)) for request in asked]
+        await asyncio.sleep(0)
+        for task in tasks[1:3]:
+            task.cancel()
+        replies = await asyncio.gather(*tasks, return_exceptions=True)
+        await backend.close()
+        return (picture_in(replies[3].data, "image") or b""), len(painted)  # type: ignore[union-attr]
+
+    image, painted = asyncio.run(calls())
+    assert image == pictures(spec(sd), painting_request("a", 3, Sampling()))[0] and painted == 2
+
+
 def test_what_would_be_without_effect_is_refused(sd: Path) -> None:
     (reply,) = ask(spec(sd), painting_request("a", 1, Sampling(), reference=png()))
     assert isinstance(reply, CallRefused) and "ip_adapter" in reply.show()
