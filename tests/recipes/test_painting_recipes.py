@@ -16,12 +16,14 @@ from ..photos import photo_folder
 from ..runs import run_text
 
 
-def faked(name: str, source: Path, out: Path, *sets: str, **models: dict[str, Any]) -> RunView:
+def faked(
+    name: str, source: Path, out: Path, *sets: str, limit: int | None = None, **models: dict[str, Any]
+) -> RunView:
     """A shipped recipe on these rows, its models replaced."""
     recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
     recipe["models"] = {nick: models.get(nick, {"use": "fake_painter", "name": nick}) for nick in recipe["models"]}
     next(iter(recipe["stages"][0].values()))["path"] = str(source)
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), out, *sets)
+    return run_text(yaml.safe_dump(recipe, sort_keys=False), out, *sets, limit=limit)
 
 
 def calls(view: RunView) -> tuple[int, int]:
@@ -64,6 +66,19 @@ def test_a_band_keeps_what_is_neither_too_near_nor_too_far(tmp_path: Path, photo
     count = next(c for c in kept.funnel if c.stage == "filter.band")
     assert count.rows_in == 6 and count.rows_out == 4 and sorted(count.dropped.values()) == [1, 1]
     assert calls(kept) == (0, 6), "another band wakes no painter"
+
+
+def test_cdns_on_a_benchmark_of_prompts(tmp_path: Path, data: Path) -> None:
+    """DreamBench's prompts and photos: both sides painted, and what is degraded is less like the photos."""
+    sets = ["read.rows=prompts", "synth.target=paint", 'synth.visual=["blur", "noise"]', *OPEN]
+    view = faked("cdns", data / "images" / "dreambooth_subset", tmp_path / "run", *sets, limit=8)
+    assert calls(view) == (24, 0)
+    rows = pq.read_table(tmp_path / "run/data/data").to_pylist()
+    assert len(rows) == 16 and {row["prompt"] for row in rows} >= {"a dog in the jungle", "a dog in the snow"}
+    for row in rows:
+        told = json.loads(row["degrade_params"])
+        assert told["prompt"] == "a photo of dog" != row["prompt"] and row["chosen_dino"] > row["rejected_dino"]
+        assert row["target"]["bytes"] != row["negative"]["bytes"]
 
 
 def test_lee_t2i_pairs_good_with_bad_and_logs_wrong_prompts(tmp_path: Path) -> None:
