@@ -5,7 +5,7 @@ A verifier says right, wrong, or unreadable where the answer names no result tha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -15,22 +15,24 @@ from .verifiers_code import UnitTests
 from .verifiers_text import Formula, Json, Number, Pattern, Text
 from .verifying import Verifier
 
-_KINDS: Final = ("number", "formula", "text", "pattern", "json", "tests")
+_Name = Literal["number", "formula", "text", "pattern", "json", "tests"]
 
 
 def _named(value: Any) -> Any:
     given = {"by": value} if isinstance(value, str) else value
-    if isinstance(given, dict) and given.get("by") not in _KINDS:
+    kinds = get_args(_Name)
+    if isinstance(given, dict) and given.get("by") not in kinds:
         name = str(given.get("by") or "")
         cause = f"no verifier is called {name}" if name else "it has no `by:`"
-        raise ValueError(f"{cause}; {did_you_mean(name, _KINDS)}")
+        raise ValueError(f"{cause}; {did_you_mean(name, kinds)}")
     return given
 
 
 _Kinds = Number | Formula | Text | Pattern | Json | UnitTests
-AnyVerifier = Annotated[_Kinds, Field(discriminator="by"), BeforeValidator(_named)]
+_Known = BeforeValidator(_named, json_schema_input_type=_Name | _Kinds)
+AnyVerifier = Annotated[_Kinds, Field(discriminator="by"), _Known]
 """An option that names a verifier: `number`, `formula`, `text`, `pattern`, `json` or `tests`."""
-MaybeVerifier = Annotated[_Kinds | None, Field(discriminator="by"), BeforeValidator(_named)]
+MaybeVerifier = Annotated[_Kinds | None, Field(discriminator="by"), _Known]
 """The same, or null."""
 
 

@@ -313,6 +313,14 @@ def test_the_schema_refuses_what_is_wrong(text: str) -> None:
     assert misfits(yaml.safe_load(text), recipe_schema())
 
 
+SOURCES = {"read.pairs": "pairs.jsonl", "read.rows": "rows.jsonl", "read.images": "photos"}
+FILES = {
+    "arte": ["score.icl_utility.probes"],
+    "lbt": ["score.teaching.exams"],
+    "refeed": ["synth.retrieval_feedback.documents"],
+}
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_are_sound_where_their_input_is(
     rather: Any, name: str, here: Path, monkeypatch: pytest.MonkeyPatch
@@ -323,10 +331,15 @@ def test_shipped_recipes_are_sound_where_their_input_is(
     monkeypatch.setenv("BASE_MODEL", str(here / "base"))
     text = shipped_recipes()[name].read_text(encoding="utf-8")
     row = {"prompt": "q", "chosen": "yes", "rejected": "no", "candidates": ["yes", "no"], "reference": "yes"}
-    row |= {"steps": [{"text": "first", "label": True}]}
+    row |= {"steps": [{"text": "first", "label": True}], "feedback": "shorter", "judgment": "no", "tests": "assert 1"}
+    row |= {"text": "a passage", "object": "cat", "answer": "yes"}
     write(json.dumps(row) + "\n", "rows.jsonl")  # more columns than any one recipe reads
-    source = "pairs.jsonl" if "read.pairs" in text else "rows.jsonl"
-    sets = ["--set", f"read.path={source}"] if "RATHER_RECIPES" not in text else []
+    (here / "photos" / "cat").mkdir(parents=True)
+    (here / "photos" / "cat" / "a.png").write_bytes(b"a photo, unread by a check")
+    (first,) = (key for key in yaml.safe_load(text)["stages"][0] if "." in key)
+    source = SOURCES.get(first, "")
+    sets = ["--set", f"read.path={source}"] if source and "RATHER_RECIPES" not in text else []
+    sets += [word for option in FILES.get(name, ()) for word in ("--set", f"{option}=rows.jsonl")]
     code, out, err = rather("check", name, *sets)
     if "not installed" in err:
         pytest.skip(err.strip().splitlines()[-1])
