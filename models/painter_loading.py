@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .painter_diffusers import DiffusersSpec
 
 _SAMPLED: Final = 1 << 16
-_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".ckpt")
+_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 
 
 def fingerprint(path: str) -> str:
@@ -106,27 +106,39 @@ def _adapt(pipe: Any, spec: DiffusersSpec) -> None:
     """Put LoRAs and the IP-Adapter on."""
     names = [f"lora{i}" for i in range(len(spec.loras))]
     for name, lora in zip(names, spec.loras, strict=True):
-        pipe.load_lora_weights(lora, adapter_name=name, use_safetensors=True)
+        place: dict[str, Any] = {"pretrained_model_name_or_path_or_dict": lora}
+        if lora.endswith(_WEIGHTS):
+            repository, subfolder, file = located(lora)
+            place = {"pretrained_model_name_or_path_or_dict": repository, "subfolder": subfolder, "weight_name": file}
+        pipe.load_lora_weights(**place, adapter_name=name, use_safetensors=True)
     if names:
         scales = list(spec.lora_scales) or [1.0] * len(names)
         if len(scales) != len(names):
             raise InputError(f"{len(scales)} lora_scales for {len(names)} loras", hint="give one a LoRA, or none")
         pipe.set_adapters(names, scales)
     if spec.ip_adapter:
-        folder, _, file = spec.ip_adapter.rpartition("/")
-        if not file.endswith(".safetensors"):
-            raise InputError(f"the adapter {spec.ip_adapter} is no safetensors file", hint="FOLDER/NAME.safetensors")
-        repository, subfolder = (str(Path(folder).parent), Path(folder).name) if Path(folder).is_dir() else _hub(folder)
+        repository, subfolder, file = located(spec.ip_adapter)
         takes = inspect.signature(pipe.load_ip_adapter).parameters
         where = next(n for n in ("image_encoder_pretrained_model_name_or_path", "image_encoder_folder") if n in takes)
         encoder = {where: spec.ip_encoder} if spec.ip_encoder else {}
-        pipe.load_ip_adapter(repository, subfolder=subfolder, weight_name=file, **encoder)
+        pipe.load_ip_adapter(repository, subfolder=subfolder or "", weight_name=file, **encoder)
 
 
-def _hub(folder: str) -> tuple[str, str]:
-    """Owner/name and the folder within it."""
-    owner, name, *rest = folder.split("/")
-    return f"{owner}/{name}", "/".join(rest)
+def located(path: str) -> tuple[str, str | None, str]:
+    """(folder or hub repository, folder within it, file) of weights given as FOLDER/NAME or OWNER/REPOSITORY/…/NAME.
+
+    Raises InputError for a file that is no safetensors file, or is nowhere.
+    """
+    folder, _, file = path.rpartition("/")
+    if not file.endswith(".safetensors"):
+        raise InputError(f"{path} is no safetensors file", hint="pickled weights are not read; convert them")
+    if Path(folder).is_dir():
+        return str(Path(folder).parent), Path(folder).name or None, file
+    owner, _, rest = folder.partition("/")
+    name, _, within = rest.partition("/")
+    if not name:
+        raise InputError(f"no weights {path}", hint="give a file, or OWNER/REPOSITORY/FILE of the Hub")
+    return f"{owner}/{name}", within or None, file
 
 
 def _placed(pipe: Any, device: str, offload: str) -> Any:

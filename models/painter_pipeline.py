@@ -48,22 +48,31 @@ class Canvas:
         self._from_picture: Any = None
 
     def refuse(self, request: Request) -> None:
-        """Raise CallRefused for what would silently be without effect."""
+        """Raise CallRefused for what the pipeline cannot do, or what would silently be without effect."""
+        if "negative_prompt" in request:
+            self._refuse_negative(request)
         if "reference" in request and not (self.spec.ip_adapter or self._edits()):
             cause = f"{type(self.pipe).__name__} takes no reference picture"
             hint = "give the painter an ip_adapter, or paint from the picture: use_image: start"
             raise CallRefused(cause, hint=hint)
-        if "negative_prompt" in request and "negative_prompt" not in self._takes:
-            raise CallRefused(f"{type(self.pipe).__name__} takes no negative prompt", hint="leave it out")
         if self._edits() and ("strength" in request or {"image", "reference"} <= set(request)):
-            raise CallRefused(
-                f"{type(self.pipe).__name__} takes one picture and no strength", hint="leave the rest out"
-            )
+            cause = f"{type(self.pipe).__name__} takes one picture and no strength"
+            raise CallRefused(cause, hint="leave the rest out (strength: null)")
         if "nag" in request and self.spec.mix:
             raise CallRefused("nag and mix are two ways to guide", hint="leave one of them out")
-        if "negative_prompt" in request and "true_cfg_scale" in self._takes and (self.spec.true_guidance or 1) <= 1:
-            cause = f"a negative prompt has no effect on {type(self.pipe).__name__} without true_guidance"
-            raise CallRefused(cause, hint="set the painter's true_guidance above 1")
+
+    def _refuse_negative(self, request: Request) -> None:
+        kind = type(self.pipe).__name__
+        if "negative_prompt" not in self._takes:
+            raise CallRefused(f"{kind} takes no negative prompt", hint="leave it out")
+        if "true_cfg_scale" in self._takes:
+            if (self.spec.true_guidance or 1) <= 1:
+                cause = f"a negative prompt has no effect on {kind} without true_guidance"
+                raise CallRefused(cause, hint="set the painter's true_guidance above 1")
+            return
+        guidance = self.spec.guidance if request.get("guidance") is None else request["guidance"]
+        if guidance is not None and guidance <= 1:
+            raise CallRefused("a negative prompt has no effect at guidance 1", hint="raise guidance, or use nag")
 
     def paint(self, requests: Sequence[Request]) -> list[Painted]:
         """One picture a request, in one pass of the pipeline; those of several differ in prompts and seed only."""
@@ -84,6 +93,8 @@ class Canvas:
         given |= self._referring(reference)
         with torch.inference_mode(), self._guided(request, pipe, settings):
             out = pipe(**given)
+        if getattr(out, "images", None) is None:
+            raise CallRefused(f"{type(pipe).__name__} gives no pictures", hint="name a pipeline that paints")
         flags = getattr(out, "nsfw_content_detected", None) or [False] * len(requests)
         told = self._told(request, pipe, settings)
         return [

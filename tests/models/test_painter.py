@@ -11,6 +11,7 @@ import pytest
 from rather.core.errors import CallRefused, InputError
 from rather.models.painter import Nag, Sampling, painting_request, picture_in
 from rather.models.painter_diffusers import DiffusersSpec
+from rather.models.painter_loading import located
 
 from .. import tiny_pipelines
 from ..pictures import pixels, png
@@ -115,6 +116,8 @@ def test_what_nobody_waits_for_is_not_painted(sd: Path) -> None:
 def test_what_would_be_without_effect_is_refused(sd: Path) -> None:
     (reply,) = ask(spec(sd), painting_request("a", 1, Sampling(), reference=png()))
     assert isinstance(reply, CallRefused) and "ip_adapter" in reply.show()
+    (reply,) = ask(spec(sd, guidance=1.0), painting_request("a", 1, Sampling("blurry")))
+    assert isinstance(reply, CallRefused) and "no effect at guidance 1" in reply.show()
     (broken,) = ask(spec(sd), painting_request("a", 1, Sampling(), image=b"no picture"))
     assert isinstance(broken, CallRefused) and "not a picture" in broken.show()
 
@@ -128,6 +131,16 @@ def test_what_does_not_load_is_said(sd: Path, tmp_path: Path) -> None:
         spec(sd, offload="model").load()
     with pytest.raises(InputError, match="safetensors"):
         spec(sd, ip_adapter="owner/name/adapter.bin").load()
+
+
+def test_where_adapters_are(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    assert located(f"{tmp_path}/models/a.safetensors") == (str(tmp_path), "models", "a.safetensors")
+    assert located("owner/name/a.safetensors") == ("owner/name", None, "a.safetensors")
+    assert located("owner/name/x/y/a.safetensors") == ("owner/name", "x/y", "a.safetensors")
+    for wrong, said in (("owner/name/a.bin", "no safetensors"), ("nowhere/a.safetensors", "no weights")):
+        with pytest.raises(InputError, match=said):
+            located(wrong)
 
 
 def test_pickled_weights_are_not_read(sd: Path, tmp_path: Path) -> None:
@@ -220,8 +233,11 @@ def test_loras_and_their_scales(sd: Path, tmp_path: Path) -> None:
 
     pickled = tmp_path / "pickled.bin"
     torch.save(load_file(one), pickled)
-    with pytest.raises(InputError, match="does not load"):
+    with pytest.raises(InputError, match="no safetensors file"):
         spec(sd, loras=(str(pickled),)).load()
+    torch.save(load_file(one), tmp_path / "disguised.safetensors")
+    with pytest.raises(InputError, match="does not load"):
+        spec(sd, loras=(str(tmp_path / "disguised.safetensors"),)).load()
 
 
 @pytest.mark.full
