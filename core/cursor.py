@@ -92,9 +92,12 @@ class Sparse:
 def parquet_tables(path: Path, columns: Sequence[str] | None = None, size: int = GROUP_ROWS) -> Iterator[pa.Table]:
     """A Parquet file as tables of at most `size` rows, one row group in memory at a time."""
     # Without buffers of a fixed size a whole row group's pages of every column are held at once.
+    # Batches do not reach over the end of a group: groups of images are small, and many would be held.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-        for batch in file.iter_batches(min(size, READ_ROWS), columns=list(columns) if columns is not None else None):
-            yield pa.Table.from_batches([batch])
+        names = list(columns) if columns is not None else None
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(min(size, READ_ROWS), row_groups=[group], columns=names):
+                yield pa.Table.from_batches([batch])
 
 
 @final

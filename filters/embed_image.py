@@ -12,7 +12,7 @@ from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from .image_scoring import looked_at
-from .image_vectors import Picture, data_of, images_in
+from .image_bytes import Picture, data_of, images_in
 
 
 @final

@@ -14,7 +14,7 @@ from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Score
 from ..models.imaging import decoded
 from ..models.running import spread
-from .image_vectors import Picture, data_of, images_in
+from .image_bytes import Picture, data_of, images_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -17,7 +17,7 @@ from ..core.stage import Column
 from ..models.answers import Answer, Of, sides
 from ..models.imaging import readable
 from ..models.running import spread
-from .image_vectors import Picture, data_of, images_in
+from .image_bytes import Picture, data_of, images_in
 
 R = TypeVar("R")
 See = Callable[[list[Any]], Sequence[R]]

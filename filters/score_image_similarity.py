@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from .image_scoring import cosine, looked_at
-from .image_vectors import data_of, images_in
+from .image_bytes import data_of, images_in
 
 if TYPE_CHECKING:
     from ..models.base import ImageEncoder
