@@ -21,7 +21,8 @@ class ConfirmWorse(Map):
     """Show a judge both answers, once in each order; a pair it does not confirm twice is dropped, saying why.
 
     With a verifier, chosen must first be right and rejected wrong; with `judge: null` that is enough.
-    Ties (`verdict: tie`) pass unasked: they claim nothing. The judge should not be the model that made the
+    Ties (`verdict: tie`) pass unasked: they claim nothing; so do pairs as they were read, where made pairs
+    stand among them and `made_only` is set. The judge should not be the model that made the
     negative, for models favour what they wrote.
     """
 
@@ -45,6 +46,8 @@ class ConfirmWorse(Map):
     """How answers are verified first: number, formula, text, pattern, json or tests, or {by: …, its options}."""
     reference: str = "reference"
     """Column with the right answer, or with the tests, for the verifier."""
+    made_only: bool = False
+    """Let pairs pass unasked neither of whose answers a stage has made."""
 
     def columns_read(self) -> tuple[str, ...]:
         pair = ("prompt", "chosen", "rejected", "verdict?", "images?")
@@ -62,7 +65,7 @@ class ConfirmWorse(Map):
         return 2.0 if self.judge else 0.0
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
-        if row.get("verdict") == "tie":
+        if row.get("verdict") == "tie" or (self.made_only and not _made(row)):
             return [{"confirmed_p": None}]
         sides = answer_of(row), answer_of(row, "rejected")
         if self.verifier is not None:
@@ -81,3 +84,7 @@ class ConfirmWorse(Map):
             raise Dropped(f"not verified: chosen is {good.result}", {"why": good.why})
         if bad.result != "wrong":
             raise Dropped(f"not verified: rejected is {bad.result}", {"why": bad.why})
+
+
+def _made(row: Row) -> bool:
+    return any((row[side] or {}).get("made_by") for side in ("chosen", "rejected"))

@@ -42,9 +42,14 @@ def test_pronouns(tmp_path: Path) -> None:
 
 
 def test_graded_likeness(tmp_path: Path) -> None:
-    """Each rate has its own text by the number of its masks; likeness falls as more words are masked."""
+    """Each rate has its own text by the number of its masks; likeness falls as more words are masked.
+
+    All texts are graded; pairs are those a judge confirms, here all but those of the last prompt.
+    """
     script: list[tuple[str | list[str], str | list[str]]] = []
     for noun in NOUNS:
+        asked, told = f"about the {noun}.\n\n# Answer A", "tie" if noun == NOUNS[-1] else None
+        script += [([asked, f"# Answer {letter}\nThe {noun} is"], told or letter) for letter in ("A", "B")]
         again = f"Well known is the {noun}, as the book has some."
         script += [(["Say the same", noun], again), (["# Second text", again], '{"reason": "so", "similarity": 0.9}')]
     script += [
@@ -52,7 +57,7 @@ def test_graded_likeness(tmp_path: Path) -> None:
         ("# Second text", '{"reason": "", "similarity": 0.3}'),
     ]
     view = faked("claif", pairs().drop_columns("rejected"), tmp_path, script)
-    found = written_own(tmp_path)
+    found = written_own(tmp_path, "graded")
     again = [row for row in found if row["mask_rate"] == 0]
     assert len(again) == len(NOUNS) and {(row["verdict"], round(row["similarity"], 3)) for row in again} == {
         ("tie", 0.82)
@@ -60,12 +65,16 @@ def test_graded_likeness(tmp_path: Path) -> None:
     assert sum(row["mask_rate"] is None for row in found) == 2 * len(NOUNS)
     assert sum(bool(row["mask_rate"]) for row in found) == len(NOUNS), "the other seven repeat it"
     # one judgement of each text: equal requests are paid for once, and seven of nine copies are the same here
-    assert calls(view) == (9 + 2) * len(NOUNS)
+    confirmed = written_own(tmp_path, "data")
+    assert [row["confirmed_p"] for row in confirmed].count(1.0) == 3 * (len(NOUNS) - 1)
+    assert sum(row["verdict"] == "tie" for row in confirmed) == len(NOUNS), "ties claim nothing"
+    assert len(confirmed) == 3 * (len(NOUNS) - 1) + len(NOUNS)
+    assert calls(view) == (9 + 2 + 2 * 3) * len(NOUNS)
 
 
-def written_own(folder: Path) -> list[dict[str, object]]:
+def written_own(folder: Path, name: str) -> list[dict[str, object]]:
     """The rows written in our own columns."""
-    rows: list[dict[str, object]] = pq.read_table(folder / "run" / "data" / "data").to_pylist()
+    rows: list[dict[str, object]] = pq.read_table(folder / "run" / name / "data").to_pylist()
     return rows
 
 

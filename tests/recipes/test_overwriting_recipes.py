@@ -80,6 +80,7 @@ def tower_script() -> Script:
     """Three answers a thing; the first is true throughout, and open questions are answered as claimed."""
     said: list[tuple[str | Sequence[str], str | Sequence[str]]] = []
     for thing in THINGS:
+        said += [(f"# Answer {letter}\n{claims(thing, 0)[0]}", letter) for letter in ("A", "B")]
         for k in range(3):
             facts = claims(thing, k)
             numbered = "".join(f"{i}. {fact}\n" for i, fact in enumerate(facts, 1))
@@ -115,7 +116,7 @@ def test_topics_are_overwritten(tmp_path: Path, name: str) -> None:
     assert [row["chosen"] for row in rows] == [" ".join(claims(thing, 0)) for thing in THINGS]
     assert [row["rejected"] for row in rows] == [" ".join(claims(thing, 1)) for thing in THINGS]
     assert {(row["overwrite_fallback"], row["overwrite_up"], row["overwrite_down"]) for row in rows} == {(None, 0, 3)}
-    told = len(THINGS) * (10 + 3 * 3 + 9 * 2 + 1)  # answers; lists, claims and one rewrite
+    told = len(THINGS) * (10 + 3 * 3 + 9 * 2 + 1 + 2)  # answers; lists, claims, one rewrite and both orders
     alike = len(THINGS) * 9 * 2  # pairs of one topic, asked about twice
     assert 0 <= calls(view) - told - alike <= len(THINGS) * 18, "other pairs that are alike are asked about once"
 
@@ -135,7 +136,10 @@ def pairs(prompt: str = "Tell me about the {}.") -> pa.Table:
 
 
 def crome_script() -> Script:
-    """One attribute a prompt; chosen answers are strong in it, rejected ones weak; every edit is carried out."""
+    """One attribute a prompt; chosen answers are strong in it, rejected ones weak; every edit is carried out.
+
+    Who compares holds a degraded answer (red) worse than well known, an upgraded one (old) better than hardly known.
+    """
     lists = json.dumps({"items": [{"name": "correctness", "meaning": "It is right about the thing."}]})
     said: list[tuple[str | Sequence[str], str | Sequence[str]]] = []
     for noun in NOUNS:
@@ -143,6 +147,8 @@ def crome_script() -> Script:
             f"The {noun} is {how}, and {n} of them are in the book." for how, n in (("red", 9), ("old", 1))
         )
         said += [(["Attribute to make worse", noun], worse), (["Attribute to make better", noun], better)]
+        better_ones = (f"The {noun} is {how}" for how in ("well known", "old"))
+        said += [(f"# Answer {letter}\n{begin}", letter) for begin in better_ones for letter in ("A", "B")]
     said += [(["weak or strong", "well known"], "strong"), (["weak or strong", "hardly known"], "weak")]
     return [*said, ("Was the order", "yes"), ("ist the attributes", lists), ("final list", lists)]
 
@@ -151,7 +157,7 @@ def test_crome_keeps_originals_causal_pairs_and_ties(tmp_path: Path) -> None:
     view = faked("crome", pairs(), tmp_path, crome_script())
     rows = written(tmp_path)
     kinds = [row["augmentation"] for row in rows]
-    assert kinds.count("original") == len(NOUNS) and calls(view) == 8 * len(NOUNS)
+    assert kinds.count("original") == len(NOUNS)
     made = view.frame("synth.irrelevant_query").table(["augmentation", "verdict"]).to_pylist()
     assert sum(row["augmentation"] == "causal" for row in made) == 2 * len(NOUNS)
     assert all((row["verdict"] == "tie") == (row["augmentation"] == "neutral") for row in made)
@@ -163,6 +169,9 @@ def test_crome_keeps_originals_causal_pairs_and_ties(tmp_path: Path) -> None:
     }
     dropped = {count.stage: count.dropped for count in view.funnel}["filter.rm_uncertain"]
     assert len(rows) + sum(dropped.values()) == len(made)
+    assert {row["confirmed_p"] for row in causal} == {1.0}
+    assert {row["confirmed_p"] for row in rows if row["augmentation"] != "causal"} == {None}, "not a made preference"
+    assert calls(view) == 8 * len(NOUNS) + 2 * len(causal)
 
 
 @pytest.mark.parametrize("name", ["tpo", "crome", "llmbar-neighbor", "claif", "counterfactual-swap"])
@@ -185,4 +194,4 @@ def test_claims_share_a_topic_only_where_they_look_at_one_place(tmp_path: Path) 
     mapped = {"synth.overwrite_topics": {"relevance": "fake_image_text"}}
     view = faked("tpo-vision", pa.table(columns), tmp_path, tower_script(), mapped)
     assert {row["overwrite_fallback"] for row in written(tmp_path)} == {"no answer qualifies"}
-    assert calls(view) == len(THINGS) * (10 + 3 * 3 + 9 * 2)
+    assert calls(view) == len(THINGS) * (10 + 3 * 3 + 9 * 2 + 2)

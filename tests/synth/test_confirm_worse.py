@@ -10,6 +10,7 @@ from rather.core.errors import CallError
 from rather.core.stage import Drop, Dropped
 from rather.synth.confirm_worse import ConfirmWorse
 from rather.synth.confirming import Aimed, aimed, rated
+from rather.synth.making import made_by
 
 from .scripted import Scripted, ran, row_of
 
@@ -70,6 +71,15 @@ def test_a_verifier_first_and_then_a_judge() -> None:
     assert ran(stage, ROW, judged("A", "B"))[0] == [{"confirmed_p": 1.0}]
     dropped, model = ran(stage, ROW | {"rejected": {"text": "42!"}}, judged("A", "B"))
     assert dropped.reason == "not verified: rejected is right" and model.asked == []
+
+
+def test_pairs_as_they_were_read_pass_unasked_where_told() -> None:
+    stage, by = ConfirmWorse(made_only=True), {"made_by": made_by("synth.x", "m", {}, "w", 7)}
+    as_read, model = ran(stage, ROW, judged("B", "A"))
+    assert as_read == [{"confirmed_p": None}] and model.asked == []
+    for side in ("chosen", "rejected"):
+        dropped, model = ran(stage, ROW | {side: ROW[side] | by}, judged("B", "A"))
+        assert dropped.reason == "not confirmed: judged better" and len(model.asked) == 2
 
 
 def test_somebody_must_confirm() -> None:
