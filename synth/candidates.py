@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Any, Literal, final
@@ -13,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_text
-from .making import TEMPLATES, answer, answered, made_by, messages_of, read_answer, sample_seeds
+from .making import TEMPLATES, answer, answered, made_by, messages_of, read_answer, sample_seeds, together
 
 
 def _several(value: Any) -> Any:
@@ -79,7 +78,7 @@ class Candidates(Map):
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         ways = list(product(self.writers, self.grid, self.personas or ("",), sample_seeds(ctx, self.samples)))
-        said = await asyncio.gather(*(self._answer(row, ctx, *way) for way in ways))
+        said = await together(*(self._answer(row, ctx, *way) for way in ways))
         found = [one for one in row.get("candidates") or () if one]
         lost, repeated = said.count(None), 0
         texts = {one["text"] for one in found}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Annotated, Final, final
@@ -17,7 +16,7 @@ from ..models.readers import read_text, read_yes_no
 from .critique_corrected import Corrected, changed, read_corrected
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
 from .critique_truth import same_end
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, together
 
 _TOLD: Final = re.compile(
     r"\b(?:reference (?:solution|answer|analysis)|(?:given|provided) (?:analysis|reference|key concepts))\b",
@@ -98,7 +97,7 @@ class ContrastiveCritic(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         values = {"question": question, "reference": reference}
         analysis = await writer.says("study", values, read_text, seed=ctx.seed, pictures=pictures_of(row))
-        tried = await asyncio.gather(*(self._tried(writer, row, ctx, analysis, each) for each in found))
+        tried = await together(*(self._tried(writer, row, ctx, analysis, each) for each in found))
         rows = [each for each in tried if not isinstance(each, Drop)]
         return rows or next(each for each in tried if isinstance(each, Drop))
 

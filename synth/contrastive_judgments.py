@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, final
 
@@ -13,7 +12,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .critique_judgments import Judgment, Pairing, hint_pair, read_judgment, sampled_pairs, shortened
 from .critique_records import message, question_of
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, sample_seeds, together
 
 
 @final
@@ -112,7 +111,7 @@ class ContrastiveJudgments(Map):
         calls = [asked(None, "sample", seed) for seed in seeds]
         if self.hints:
             calls += [asked(better, "guide", ctx.seed), asked(3 - better, "guide_reverse", ctx.seed)]
-        found = await asyncio.gather(*calls)
+        found = await together(*calls)
         free = [judgment for judgment in found[: self.n] if judgment]
         if not free and not any(found):
             raise Dropped("judge: no reply")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, final
@@ -18,7 +17,7 @@ from .critique_making import Format, Grain, Made, criticised
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
 from .critique_truth import truth_of
 from .critique_units import SPANS, located
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together
 
 
 @final
@@ -125,7 +124,7 @@ class CritiqueStage(Map):
             for kind in self.rationale_format
             for seed in sample_seeds(ctx, self.n)
         ]
-        found = await asyncio.gather(*(self._asked(row, ctx, question, *each) for each in asked))
+        found = await together(*(self._asked(row, ctx, question, *each) for each in asked))
         made = [each for each in found if isinstance(each, Made)]
         if not made:
             return Drop(f"critique: {next(v.outcome.value for v in found if isinstance(v, Verdict))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal, final
 
@@ -13,7 +12,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.readers import read_score
 from .critique_records import ABOUT, CRITIQUES, critic_prompt, critique_value, question_of
-from .making import TEMPLATES, Writer, answer, answer_of, made_by
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, together
 
 Kept = tuple[str, float, float | None]
 
@@ -69,7 +68,7 @@ class CritiqueMerge(Map):
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
         question = question_of(row)
-        rows = await asyncio.gather(*(self._rows(row, ctx, question, side) for side in ("chosen", "rejected")))
+        rows = await together(*(self._rows(row, ctx, question, side) for side in ("chosen", "rejected")))
         return [each for side in rows for each in side] or Drop("no critiques")
 
     async def _rows(self, row: Row, ctx: Context, question: str, side: str) -> list[Row]:
@@ -90,7 +89,7 @@ class CritiqueMerge(Map):
         if self.merge == "summ":
             merged = await writer.says("merge", values | {"critiques": texts})
             return [(_unscored(merged), sum(scores) / len(scores), None)]
-        ratings = await asyncio.gather(
+        ratings = await together(
             *(writer.verdict("rate", values | {"critique": t}, read_score(1, 10), temperature=0.0) for t in texts)
         )
         rated: list[Kept] = [(t, s, float(v.value)) for t, s, v in zip(texts, scores, ratings, strict=True) if v.ok]

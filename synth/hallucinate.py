@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,7 +15,7 @@ from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_choice
 from .confirming import PROMPTS as CONFIRM
 from .confirming import Strength, aimed, rated
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .overlap import words_of
 
 Pattern = Literal["comprehension", "factualness", "specificity", "inference"]
@@ -125,7 +124,7 @@ class Hallucinate(Map):
         if self.target_margin:
             return [await self._aimed(self.target_margin, values, drawn, ctx)]
         writer = self._writer(ctx)
-        tales = await asyncio.gather(*(
+        tales = await together(*(
             self._tale(writer, values, self.strength, pattern, ctx.seed + k) for k, pattern in enumerate(drawn)
         ))  # fmt: skip
         sound = list({tale.text: tale for tale in tales if tale is not None}.values())

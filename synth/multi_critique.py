@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final, final
 
@@ -15,7 +14,7 @@ from ..models.answers import Of, sides
 from .critique_agents import Chats, Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together
 
 Listed = tuple[str, Sequence[Unit]]
 CRITERIA: Final = pa.list_(pa.struct([("name", pa.string()), ("details", pa.list_(pa.string()))]))
@@ -89,7 +88,7 @@ class MultiCritique(Map):
         question, found = question_of(row), subjects(row, self.of, self.most)
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, self.max_tokens)
         about = await crucial(judge, question, ctx.seed, pictures_of(row))
-        tried = await asyncio.gather(*(self._tried(row, ctx, judge, question, about, each) for each in found))
+        tried = await together(*(self._tried(row, ctx, judge, question, about, each) for each in found))
         rows = [each for each in tried if not isinstance(each, Drop)]
         return rows or next(each for each in tried if isinstance(each, Drop))
 
@@ -114,7 +113,7 @@ class MultiCritique(Map):
         """The flaws each agent names. Raises Dropped where no agent's reply can be read."""
         writers = [Writer(ctx.models[name], self.prompts, self.temperature, self.max_tokens) for name in self.agents]
         asked = [(writer, seed) for writer in writers for seed in sample_seeds(ctx, self.n)]
-        found = await asyncio.gather(*(criticised_by(writer, values, seed, pictures_of(row)) for writer, seed in asked))
+        found = await together(*(criticised_by(writer, values, seed, pictures_of(row)) for writer, seed in asked))
         lists: list[Listed] = [
             (w.model.name, units) for (w, _), units in zip(asked, found, strict=True) if units is not None
         ]

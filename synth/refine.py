@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal, final
 
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
-from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
+from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .overlap import longest_run
 from .refine_select import WORDINGS, Refinement, incorporated, likely, near, picked
 from .refine_texts import feedback_of, is_degenerate
@@ -129,7 +128,7 @@ class Refine(Map):
         while len(sound) < self.samples and left:
             seeds = range(ctx.seed + drawn, ctx.seed + drawn + min(self.samples - len(sound), left))
             drawn, left = drawn + len(seeds), left - len(seeds)
-            said = await asyncio.gather(*(writer.verdict(part, values, seed=seed) for seed in seeds))
+            said = await together(*(writer.verdict(part, values, seed=seed) for seed in seeds))
             sound += [
                 Refinement(verdict.value, seed)
                 for seed, verdict in zip(seeds, said, strict=True)
@@ -144,7 +143,7 @@ class Refine(Map):
         if self.verifier is None:
             return found
         reference = reference_of(row, self.reference, self.verifier)
-        findings = await asyncio.gather(*(self.verifier.verify(one.text, reference) for one in found))
+        findings = await together(*(self.verifier.verify(one.text, reference) for one in found))
         right = [one for one, finding in zip(found, findings, strict=True) if finding.right]
         if not right:
             raise Dropped("no refinement is right", {"refinements": len(found), "why": findings[0].why[:200]})
@@ -162,7 +161,7 @@ class Refine(Map):
             prose = TEMPLATES.load(self.prompts, f"refine_{self.part}")
             return picked(await likely(ctx.models[self.scorer or ""], prose, "refinement", found, values))
         judge = Writer(ctx.models[self.judge or self.writer], self.prompts, temperature=0.0, max_tokens=4)
-        return picked(await asyncio.gather(*(incorporated(judge, one, values) for one in found)))
+        return picked(await together(*(incorporated(judge, one, values) for one in found)))
 
     def _origin(self, best: Refinement, ctx: Context) -> Row:
         params = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, final
 
@@ -14,7 +13,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.critiques import Critique, read_scored
 from .critique_records import CRITIQUES, critique_value, question_of
-from .making import TEMPLATES, Writer, answer_of, pictures_of, sample_seeds
+from .making import TEMPLATES, Writer, answer_of, pictures_of, sample_seeds, together
 
 DRAWS = 1000
 """Bootstrap samples behind `noise_score`."""
@@ -81,7 +80,7 @@ class SelfCritique(Map):
             return Drop("tie")
         question = question_of(row)
         sides = answer_of(row), answer_of(row, "rejected")
-        found = await asyncio.gather(*(self._critiques(row, ctx, question, side) for side in sides))
+        found = await together(*(self._critiques(row, ctx, question, side) for side in sides))
         scores = [np.array([c.score for c in critiques], np.float64) for critiques in found]
         told: Row = {"consistency": None, "noise_score": None}
         critic = ctx.models[self.writer].name
@@ -97,7 +96,7 @@ class SelfCritique(Map):
     async def _critiques(self, row: Row, ctx: Context, question: str, response: str) -> list[Critique]:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         values = {"question": question, "response": response, "low": self.low, "high": self.high}
-        found = await asyncio.gather(
+        found = await together(
             *(
                 writer.verdict(
                     "critique", values, read_scored(self.low, self.high), seed=seed, pictures=pictures_of(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, final
@@ -14,7 +13,7 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_text
 from ..models.verdict import Verdict
-from .making import answer, answer_of, answered, made_by, messages_of
+from .making import answer, answer_of, answered, made_by, messages_of, together
 
 
 @final
@@ -57,14 +56,15 @@ class WeakerModel(Map):
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         messages = messages_of(row)
-        better, worse = await asyncio.gather(self._better(row, messages, ctx), self._worse(messages, ctx))
+        if self.writer is None:
+            answer_of(row)
+        better, worse = await together(self._better(row, messages, ctx), self._worse(messages, ctx))
         if " ".join(better["text"].split()) == " ".join(worse["text"].split()):
             raise Dropped("both answers are the same")
         return [{"chosen": better, "rejected": worse, "verdict": "prefer"}]
 
     async def _better(self, row: Row, messages: Sequence[dict[str, Any]], ctx: Context) -> Row:
         if self.writer is None:
-            answer_of(row)
             return dict(row["chosen"])
         model = ctx.models[self.writer]
         params = {"temperature": 0.7, "max_tokens": self.most_tokens}
