@@ -118,10 +118,21 @@ def _adapt(pipe: Any, spec: DiffusersSpec) -> None:
         pipe.set_adapters(names, scales)
     if spec.ip_adapter:
         repository, subfolder, file = located(spec.ip_adapter)
-        takes = inspect.signature(pipe.load_ip_adapter).parameters
-        where = next(n for n in ("image_encoder_pretrained_model_name_or_path", "image_encoder_folder") if n in takes)
-        encoder = {where: spec.ip_encoder} if spec.ip_encoder else {}
+        encoder = _image_encoder(pipe, spec, repository, subfolder)
         pipe.load_ip_adapter(repository, subfolder=subfolder or "", weight_name=file, **encoder)
+
+
+def _image_encoder(pipe: Any, spec: DiffusersSpec, repository: str, subfolder: str | None) -> dict[str, Any]:
+    """Where the adapter's image encoder is, in the words of the pipeline; most look beside the file."""
+    takes = inspect.signature(pipe.load_ip_adapter).parameters
+    if "image_encoder_pretrained_model_name_or_path" not in takes:
+        return {"image_encoder_folder": spec.ip_encoder} if spec.ip_encoder else {}
+    beside = Path(repository, subfolder or "", "image_encoder")
+    place = spec.ip_encoder or (str(beside) if beside.is_dir() else "")
+    if not place:
+        cause = f"{type(pipe).__name__} needs the image encoder of {spec.ip_adapter} named"
+        raise InputError(cause, hint="set ip_encoder to a folder or a name on the Hub, such as a CLIP")
+    return {"image_encoder_pretrained_model_name_or_path": place, "image_encoder_dtype": pipe.dtype}
 
 
 def located(path: str) -> tuple[str, str | None, str]:

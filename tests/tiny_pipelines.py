@@ -152,26 +152,50 @@ def ip_adapter(folder: Path) -> str:
     """An IP-Adapter for `stable_diffusion`, its image encoder beside it; the file's path."""
     import torch
     from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
-    from safetensors.torch import save_file
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     torch.manual_seed(1)
+    weights = _projection()
+    crossed = [name for name in _unet().attn_processors if ".attn2." in name]
+    widths = [_unet().get_submodule(name.removesuffix(".processor")).to_q.out_features for name in crossed]
+    for place, width in zip(range(1, 2 * len(crossed), 2), widths, strict=True):
+        processor = IPAdapterAttnProcessor2_0(width, 32, num_tokens=(4,))
+        for kind in ("k", "v"):
+            weights[f"ip_adapter.{place}.to_{kind}_ip.weight"] = getattr(processor, f"to_{kind}_ip")[0].weight
+    return _adapter(folder, weights)
+
+
+def flux_ip_adapter(folder: Path) -> str:
+    """An IP-Adapter for `flux`, its image encoder beside it; the file's path."""
+    import torch
+
+    torch.manual_seed(1)
+    weights = _projection()
+    for kind in ("k", "v"):
+        weights |= {f"ip_adapter.0.to_{kind}_ip.weight": torch.randn(32, 32)}
+        weights |= {f"ip_adapter.0.to_{kind}_ip.bias": torch.randn(32)}
+    return _adapter(folder, weights)
+
+
+def _projection() -> dict[str, Any]:
+    import torch
+
+    return {
+        "image_proj.proj.weight": torch.randn(4 * 32, 16), "image_proj.proj.bias": torch.zeros(4 * 32),
+        "image_proj.norm.weight": torch.ones(32), "image_proj.norm.bias": torch.zeros(32),
+    }  # fmt: skip
+
+
+def _adapter(folder: Path, weights: dict[str, Any]) -> str:
+    from safetensors.torch import save_file
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
     config = CLIPVisionConfig(
         hidden_size=16, projection_dim=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
         image_size=224, patch_size=32,
     )  # fmt: skip
     place = folder / "adapter"
     CLIPVisionModelWithProjection(config).save_pretrained(place / "image_encoder")
-    weights = {
-        "image_proj.proj.weight": torch.randn(4 * 32, 16), "image_proj.proj.bias": torch.zeros(4 * 32),
-        "image_proj.norm.weight": torch.ones(32), "image_proj.norm.bias": torch.zeros(32),
-    }  # fmt: skip
-    crossed = [name for name in _unet().attn_processors if ".attn2." in name]
-    widths = [_unet().get_submodule(name.removesuffix(".processor")).to_q.out_features for name in crossed]
-    for place_in_order, width in zip(range(1, 2 * len(crossed), 2), widths, strict=True):
-        processor = IPAdapterAttnProcessor2_0(width, 32, num_tokens=(4,))
-        for kind in ("k", "v"):
-            weights[f"ip_adapter.{place_in_order}.to_{kind}_ip.weight"] = getattr(processor, f"to_{kind}_ip")[0].weight
+    CLIPImageProcessor().save_pretrained(place / "image_encoder")
     file = place / "tiny.safetensors"
     save_file({name: tensor.detach().clone() for name, tensor in weights.items()}, file)
     return str(file)

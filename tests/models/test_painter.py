@@ -220,6 +220,20 @@ def test_an_ip_adapter_makes_the_reference_count(sd: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.full
+def test_an_ip_adapter_for_flux(tmp_path: Path) -> None:
+    path, adapter = tiny_pipelines.flux(tmp_path / "flux"), tiny_pipelines.flux_ip_adapter(tmp_path)
+    referring = [painting_request("a red dog", 1, Sampling(), reference=png(k)) for k in (0, 0, 1)]
+    plain, *found = pictures(spec(path, ip_adapter=adapter), TEXT, *referring)
+    assert plain == pictures(spec(path), TEXT)[0] and plain not in found
+    assert found[0] == found[1] != found[2]
+    (Path(adapter).parent / "image_encoder").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="ip_encoder"):
+        spec(path, ip_adapter=adapter).load()
+    there = spec(path, ip_adapter=adapter, ip_encoder=str(tmp_path / "elsewhere"))
+    assert pictures(there, referring[0]) == found[:1]
+
+
+@pytest.mark.full
 def test_loras_and_their_scales(sd: Path, tmp_path: Path) -> None:
     one, two = (tiny_pipelines.lora(tmp_path / str(k), seed=k) for k in (2, 3))
     plain = pictures(spec(sd), TEXT)[0]
