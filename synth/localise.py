@@ -27,7 +27,8 @@ class Localise(Score):
     response that deserves it, tokens with ρ above `threshold` are what it objects to; neighbours become
     one span, whose `severity` is its largest ρ. A judgment that quotes the response raises ρ for what it
     quotes: such spans are of the kind `quoted`, others `likelier`. One that speaks of something missing
-    gives no span. `control` judges rows without a judgment, to see how many tokens pass by chance.
+    gives no span. A model that was not trained on such prompts marks some tokens for any judgment:
+    `control` judges rows without one, and shows how many; raise `threshold` until few of those are left.
     """
 
     reads = ("prompt", "chosen", "{judgment}")
