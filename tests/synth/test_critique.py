@@ -165,6 +165,17 @@ def test_critiques_as_candidates_are_scored_by_their_verdicts() -> None:
     assert row["chosen"] is None and "critique" not in row
 
 
+def test_every_candidate_may_be_criticised() -> None:
+    listed = [{"text": SOLVED, "model": "small"}, None, {"text": " "}, {"text": BOTCHED}, {"text": "A: 3"}]
+    row = {"id": "row0", "prompt": ROW["prompt"], "candidates": listed, "reference": "#### 18"}
+    stage = CritiqueStage(of="candidates", truth="column", most=2)
+    found, model = ran(stage, row, [(BOTCHED, WRONG), (SOLVED, RIGHT)])
+    told = [(r["response_from"], r["response"], r["verdict_ok"], r["candidates"]) for r in found]
+    assert told == [("small", SOLVED, True, None), ("candidate 3", BOTCHED, True, None)]
+    assert len(model.asked) == stage.calls_a_row() == 2, "those beyond `most` are left alone"
+    assert ran(stage, row | {"candidates": None}, [])[0] == Drop("no answer to criticise")
+
+
 def test_steps_are_labelled_one_by_one() -> None:
     said = "Step 1: Wrong - breakfast alone is taken off\nConclusion: wrong [END]"
     stage = CritiqueStage(of="pair", most=1, grain="steps", truth="column", tell_reference=True, hint="flaw")
