@@ -18,6 +18,7 @@ def result_line(view: RunView) -> dict[str, Any]:
         "rows_out": rows[-1].rows_out if rows else 0,
         "dropped": {c.stage: sum(c.dropped.values()) for c in counts if c.dropped},
         "failed": sum(c.failed for c in counts),
+        "unanswered": sum(c.unanswered for c in counts),
         "skipped": [{"stage": c.stage, "why": c.skipped} for c in view.funnel if c.skipped is not None],
         "calls": sum(c.calls for c in counts if not c.reused),
         "calls_reused": sum(c.calls_reused for c in counts if not c.reused),
@@ -45,6 +46,7 @@ def print_summary(view: RunView) -> None:
             continue
         went = [f"{n:,} {reason}" for reason, n in sorted(count.dropped.items(), key=lambda item: -item[1])]
         went += [f"{count.made:,} made"] * bool(count.made) + [f"{count.failed:,} failed"] * bool(count.failed)
+        went += [f"{count.unanswered:,} without an answer: run again to ask anew"] * bool(count.unanswered)
         seconds = "reused" if count.reused else f"{count.seconds:.1f}"
         table.add_row(count.stage, f"{count.rows_in:,}", f"{count.rows_out:,}", ", ".join(went), seconds)
     console.print(table)

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import ledger
@@ -16,6 +17,7 @@ from .errors import StageFailed, Unconserved
 from .hashing import digest
 from .intake import SYSTEM_SCHEMA
 from .parcel import Parcel, Trace
+from .row import flat
 from .sample import LARGE, Sample
 from .stage import Stage
 
@@ -29,10 +31,12 @@ class Tally:
     stage: Stage
     folder: Path
     until_rows: int | None = None
+    asks: bool = False
     rows_in: int = 0
     made: int = 0
     rows_out: int = 0
     failed: int = 0
+    unanswered: int = 0
     seconds: float = 0.0
     dropped: dict[str, int] = field(default_factory=dict)
     until_reached: bool = False
@@ -58,8 +62,12 @@ class Tally:
         self.rows_out += len(trace.left)
         self.seconds += trace.seconds
         if trace.columns is not None:
-            positions = pa.array(_placed(trace.left, offsets[trace.left_level]))
-            self.append("columns.parquet", trace.columns.add_column(0, "pos", positions))
+            positions = _placed(trace.left, offsets[trace.left_level])
+            self.append("columns.parquet", trace.columns.add_column(0, "pos", pa.array(positions)))
+            lost = without_answer(trace.columns) if self.asks else np.empty(0, np.int64)
+            if len(lost):
+                self.unanswered += len(lost)
+                self.failures.append(positions[lost])
         if trace.dropped is not None:
             for reason, count in ledger.counted(trace.dropped["reason"]).items():
                 self.dropped[reason] = self.dropped.get(reason, 0) + count
@@ -92,7 +100,7 @@ class Tally:
         raise StageFailed(f"failed on every row ({self.failed}): {self.first_error}", place=self.name)
 
     def close(self) -> str:
-        """Finish the files; a digest of which rows failed (empty when none did)."""
+        """Finish the files; a digest of which rows failed or had a call that did (empty when none did)."""
         if self.failed and self.failed == self.rows_in:
             self.all_failed()
         if self.stage.shape == "score" and "columns.parquet" not in self.files:
@@ -160,6 +168,20 @@ class Committer:
                 write_schema(maker.folder, self._schemas.get(level, pa.schema([])))
                 if self._offsets[level] > LARGE:
                     self._samples[level].write(maker.folder / "sample.parquet")
+
+
+def without_answer(columns: pa.Table) -> np.ndarray:
+    """Rows in which an outcome says that the call failed, whatever was said of others; int64, ascending."""
+    lost = np.zeros(columns.num_rows, bool)
+    for name in columns.column_names:
+        if name.endswith(("_outcome", "_outcomes")):
+            column = flat(columns[name])
+            if pa.types.is_list(column.type):
+                rows = pc.list_parent_indices(column).filter(pc.equal(column.flatten(), "failed"))
+                lost[rows.to_numpy(zero_copy_only=False)] = True
+            elif pa.types.is_string(column.type):
+                lost |= pc.fill_null(pc.equal(column, "failed"), False).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(lost)
 
 
 def write_schema(folder: Path, schema: pa.Schema) -> None:

@@ -82,10 +82,10 @@ class _Engine:
         return 1
 
     def reuse(self, node: Node) -> bool:
-        """Take a finished stage as it is: same key, same failures above it, none of its own."""
+        """Take a finished stage as it is: same key, same failures above it, none of its own and no call unanswered."""
         key = self.keys[node.index]
         record = self.folder.record(node.name, key)
-        if record is None or record.failed or record.came_from != self.came_from(node):
+        if record is None or record.failed or record.unanswered or record.came_from != self.came_from(node):
             return False
         if isinstance(node.stage, Sink) and not _still_there(record):
             return False
@@ -115,9 +115,9 @@ class _Engine:
         return Record(
             stage=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
             rows_in=tally.rows_in, made=tally.made, rows_out=tally.rows_out, dropped=tally.dropped,
-            failed=tally.failed, seconds=round(tally.seconds, 4), calls=spend.calls, calls_reused=spend.reused,
-            tokens=spend.tokens, usd=spend.usd, until_reached=cut, came_from=came_from,
-            outcome=digest(came_from, failed) if failed else came_from,
+            failed=tally.failed, unanswered=tally.unanswered, seconds=round(tally.seconds, 4),
+            calls=spend.calls, calls_reused=spend.reused, tokens=spend.tokens, usd=spend.usd,
+            until_reached=cut, came_from=came_from, outcome=digest(came_from, failed) if failed else came_from,
         )  # fmt: skip
 
     async def barrier(self, node: Node) -> None:

@@ -45,7 +45,7 @@ class Segment:
 
     def __post_init__(self) -> None:
         self.tallies = [
-            Tally(node.name, node.stage, folder, node.until_rows)
+            Tally(node.name, node.stage, folder, node.until_rows, self.session.asks(node.stage))
             for node, folder in zip(self.nodes, self.folders, strict=True)
         ]
         first = self.tallies[0] if isinstance(self.nodes[0].stage, Source) else None

@@ -23,8 +23,8 @@ RECORD: Final = "record.json"
 class Record:
     """What a finished stage leaves beside its files: its counts, cost and facts; a line of the funnel.
 
-    `skipped` is why an `if:` left the stage out, `reused` tells that it was not run again; a stage
-    that was skipped has no key.
+    `unanswered` rows have a judgement whose call failed: the next run asks again. `skipped` is why an `if:`
+    left the stage out, `reused` tells that it was not run again; a stage that was skipped has no key.
     """
 
     stage: str
@@ -36,6 +36,7 @@ class Record:
     rows_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     failed: int = 0
+    unanswered: int = 0
     seconds: float = 0.0
     calls: int = 0
     calls_reused: int = 0
