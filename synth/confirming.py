@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import Any, Final, Generic, Literal, TypeVar, final
+
+import pyarrow as pa
 
 from ..core.errors import CallError
 from ..core.paid import PaidModel
-from ..core.stage import Dropped
+from ..core.stage import Column, Dropped
 from ..models.answers import Answer
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead
@@ -17,10 +19,21 @@ from ..models.readers import read_score
 from ..models.verdict import Outcome
 from .making import TEMPLATES, Writer
 
+T = TypeVar("T")
+Band = tuple[float, float]
 PROMPTS: Final = "confirm_worse"
 Strength = Literal["subtle", "clear", "gross"]
 STRENGTHS: Final[tuple[Strength, ...]] = ("subtle", "clear", "gross")
 """How bad an answer is to be made, from hardly to plainly."""
+JUDGED_MARGIN: Final = Column(
+    "judged_margin",
+    "judge's rating of chosen less that of rejected; null without a target",
+    pa.float64(),
+    "points of 10",
+    -9,
+    9,
+    "higher: rejected is worse",
+)
 
 
 @final
@@ -65,34 +78,86 @@ async def rated(judge: PaidModel, prompt: str, answer: str, pictures: Sequence[P
 
 @final
 @dataclass(frozen=True)
-class Aimed:
-    """A made answer whose judged margin lies in the band: with which strength, and at which try."""
+class Aimed(Generic[T]):
+    """What was made, with which strength and at which try; its judged margin, null where none was wished for."""
 
-    text: str
+    made: T
     strength: Strength
-    margin: float
+    margin: float | None
     tries: int
 
 
 async def aimed(
-    make: Callable[[Strength, int], Awaitable[str]],
-    margin_of: Callable[[str], Awaitable[float]],
-    band: tuple[float, float],
+    make: Callable[[Strength, int], Awaitable[T]],
+    margin_of: Callable[[T], Awaitable[float]],
+    band: Band,
     strength: Strength,
     tries: int,
-) -> Aimed:
+) -> Aimed[T]:
     """Make an answer again, harder or easier to tell, until its margin falls in the band.
 
-    `make` is handed the strength and the number of the try. Raises Dropped("margin out of reach")
-    with the last margin and strength after `tries` answers.
+    `make` is handed the strength and the number of the try; one that it drops is a try, too. Raises
+    Dropped("margin out of reach") with the last margin and strength after `tries` answers, or what the
+    last try was dropped for when none was rated.
     """
-    margin, tried = 0.0, strength
+    margin, tried, lost = None, strength, Dropped("nothing was tried")
     for number in range(tries):
-        tried = strength
-        text = await make(strength, number)
-        margin = await margin_of(text)
+        try:
+            made = await make(strength, number)
+        except Dropped as dropped:
+            lost = dropped
+            continue
+        tried, margin = strength, await margin_of(made)
         if band[0] <= margin <= band[1]:
-            return Aimed(text, strength, margin, number + 1)
+            return Aimed(made, strength, margin, number + 1)
         step = 1 if margin < band[0] else -1
         strength = STRENGTHS[min(max(STRENGTHS.index(strength) + step, 0), len(STRENGTHS) - 1)]
-    raise Dropped("margin out of reach", {"margin": margin, "strength": tried})
+    raise lost if margin is None else Dropped("margin out of reach", {"margin": margin, "strength": tried})
+
+
+@final
+@dataclass(frozen=True)
+class Aim:
+    """Where an answer made from another is to lie: in a band of margins by a judge's ratings, or anywhere."""
+
+    judge: PaidModel | None
+    prompt: str
+    band: Band | None
+    tries: int
+    pictures: Sequence[Part] = ()
+
+    async def at(
+        self,
+        base: str,
+        make: Callable[[Strength, int], Awaitable[T]],
+        strength: Strength,
+        *,
+        text_of: Callable[[T], str] = str,
+        better: bool = False,
+    ) -> Aimed[T]:
+        """The first that fits, of those `make` gives in turn; without a band the first. See `aimed`.
+
+        Made answers are worse than `base`, unless `better`. Raises Dropped also for a rating that is none.
+        """
+        if self.band is None or self.judge is None:
+            return Aimed(await make(strength, 0), strength, None, 1)
+        judge, sign = self.judge, -1.0 if better else 1.0
+        known = await rated(judge, self.prompt, base, self.pictures)
+
+        async def margin_of(made: T) -> float:
+            return sign * (known - await rated(judge, self.prompt, text_of(made), self.pictures))
+
+        return await aimed(make, margin_of, self.band, strength, self.tries)
+
+    def told(self, found: Aimed[T]) -> dict[str, Any]:
+        """What `made_by` says of it: the strength, and of an aim the band, the margin and the tries."""
+        aim = {"target": list(self.band), "margin": found.margin, "tries": found.tries} if self.band else {}
+        return {"strength": found.strength, **aim}
+
+
+def target_faults(target: Band | None, judge: str | None) -> list[str]:
+    """What is amiss with the options of a target margin."""
+    if target is None:
+        return []
+    found = [] if judge else ["target_margin needs a judge, best another model than the writer"]
+    return found if target[0] <= target[1] else [*found, "target_margin: give the smaller margin first"]

@@ -13,8 +13,8 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_choice
+from .confirming import JUDGED_MARGIN, Aim, Aimed, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
-from .confirming import Strength, aimed, rated
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .overlap import words_of
 
@@ -59,15 +59,7 @@ class Hallucinate(Map):
         Column("verdict", "always prefer"),
         Column("hallucination", "its pattern: comprehension, factualness, specificity or inference", pa.string()),
         Column("n_hallucinations", "sound wrong answers it was chosen from", pa.int32()),
-        Column(
-            "judged_margin",
-            "judge's rating of chosen less that of rejected; null without a target",
-            pa.float64(),
-            "points of 10",
-            -9,
-            9,
-            "higher: rejected is worse",
-        ),
+        JUDGED_MARGIN,
     )
     paper = "HaluEval, arXiv 2305.11747: sampling then filtering, its four patterns of question answering"
 
@@ -103,12 +95,7 @@ class Hallucinate(Map):
     """Most tokens of a wrong answer."""
 
     def faults(self) -> Sequence[str]:
-        found = TEMPLATES.faults(self.prompts)
-        if self.target_margin and self.judge is None:
-            found.append("target_margin needs a judge, best another model than the writer")
-        if self.target_margin and self.target_margin[0] > self.target_margin[1]:
-            found.append("target_margin: give the smaller margin first")
-        return found
+        return [*TEMPLATES.faults(self.prompts), *target_faults(self.target_margin, self.judge)]
 
     def materials(self) -> tuple[str, ...]:
         return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
@@ -122,7 +109,7 @@ class Hallucinate(Map):
         values = {"prompt": prompt_of(row), "answer": right, "knowledge": row.get(self.knowledge) or "", "most": most}
         drawn = self._patterns(self.tries if self.target_margin else self.samples, ctx.rng(row["id"]))
         if self.target_margin:
-            return [await self._aimed(self.target_margin, values, drawn, ctx)]
+            return [await self._aimed(values, drawn, ctx)]
         writer = self._writer(ctx)
         tales = await together(*(
             self._tale(writer, values, self.strength, pattern, ctx.seed + k) for k, pattern in enumerate(drawn)
@@ -131,7 +118,7 @@ class Hallucinate(Map):
         if not sound:
             raise Dropped("no sound wrong answer", {"asked": self.samples})
         best = await self._best(sound, values, ctx.rng(row["id"]), ctx) if len(sound) > 1 else sound[0]
-        return [self._told(best, ctx, len(sound), self.strength, None)]
+        return [self._told(Aimed(best, self.strength, None, 1), len(sound), ctx)]
 
     def _writer(self, ctx: Context) -> Writer:
         return Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
@@ -141,33 +128,26 @@ class Hallucinate(Map):
         rounds = range(0, n, len(self.patterns))
         return [pattern for _ in rounds for pattern in rng.sample(self.patterns, len(self.patterns))][:n]
 
-    def _told(self, tale: _Tale, ctx: Context, of: int, strength: Strength, margin: float | None) -> Row:
-        params = {"of": of, "strength": strength, "margin": margin}
+    def _told(self, found: Aimed[_Tale], of: int, ctx: Context) -> Row:
+        tale, params = found.made, {"of": of, "strength": found.strength, "margin": found.margin}
         origin = made_by(self.name, tale.pattern, params, ctx.models[self.writer].name, tale.seed)
         return {
             "rejected": answer(tale.text, origin), "verdict": "prefer", "hallucination": tale.pattern,
-            "n_hallucinations": of, "judged_margin": margin,
+            "n_hallucinations": of, "judged_margin": found.margin,
         }  # fmt: skip
 
-    async def _aimed(
-        self, band: tuple[float, float], values: Mapping[str, Any], drawn: Sequence[Pattern], ctx: Context
-    ) -> Row:
+    async def _aimed(self, values: Mapping[str, Any], drawn: Sequence[Pattern], ctx: Context) -> Row:
         """Wrong answers in turn until the judged margin fits."""
-        judge, prompt = ctx.models[self.judge or self.writer], values["prompt"]
-        best = await rated(judge, prompt, values["answer"])
 
-        async def make(strength: Strength, number: int) -> str:
+        async def make(strength: Strength, number: int) -> _Tale:
             tale = await self._tale(self._writer(ctx), values, strength, drawn[number], ctx.seed + number)
             if tale is None:
                 raise Dropped("no sound wrong answer", {"asked": number + 1})
-            return tale.text
+            return tale
 
-        async def margin_of(text: str) -> float:
-            return best - await rated(judge, prompt, text)
-
-        found = await aimed(make, margin_of, band, self.strength, self.tries)
-        tale = _Tale(found.text, drawn[found.tries - 1], ctx.seed + found.tries - 1)
-        return self._told(tale, ctx, found.tries, found.strength, found.margin)
+        aim = Aim(ctx.models[self.judge or self.writer], values["prompt"], self.target_margin, self.tries)
+        found = await aim.at(values["answer"], make, self.strength, text_of=lambda tale: tale.text)
+        return self._told(found, found.tries, ctx)
 
     async def _tale(
         self, writer: Writer, values: Mapping[str, Any], strength: Strength, pattern: Pattern, seed: int

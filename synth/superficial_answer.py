@@ -12,8 +12,8 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
-from .confirming import Strength, aimed, rated
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of
 
 DEGREES: Final[Mapping[Strength, str]] = {
@@ -46,15 +46,7 @@ class SuperficialAnswer(Map):
             2,
             "higher: easier to be fooled by",
         ),
-        Column(
-            "judged_margin",
-            "judge's rating of chosen less that of rejected; null without a target",
-            pa.float64(),
-            "points of 10",
-            -9,
-            9,
-            "higher: rejected is worse",
-        ),
+        JUDGED_MARGIN,
     )
     paper = "LLMBar (GPTOut), arXiv 2310.07641; degrees and bounds: house"
 
@@ -83,12 +75,7 @@ class SuperficialAnswer(Map):
     """Most tokens of an answer."""
 
     def faults(self) -> Sequence[str]:
-        found = TEMPLATES.faults(self.prompts)
-        if self.target_margin and self.judge is None:
-            found.append("target_margin needs a judge, best another model than the writer")
-        if self.target_margin and self.target_margin[0] > self.target_margin[1]:
-            found.append("target_margin: give the smaller margin first")
-        return found
+        return [*TEMPLATES.faults(self.prompts), *target_faults(self.target_margin, self.judge)]
 
     def materials(self) -> tuple[str, ...]:
         return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
@@ -100,31 +87,24 @@ class SuperficialAnswer(Map):
         prompt, right = prompt_of(row), answer_of(row)
         values = {"prompt": prompt, "answer": right, "words": len(right.split())}
 
-        async def make(strength: Strength, number: int) -> str:
-            return await self._written(values | {"degree": DEGREES[strength]}, ctx.seed + number, ctx)
+        async def make(strength: Strength, number: int) -> tuple[str, float]:
+            text = await self._written(values | {"degree": DEGREES[strength]}, ctx.seed + number, ctx)
+            return text, await self._lure(prompt, right, text, ctx)
 
-        if self.target_margin is None:
-            return [
-                await self._told(prompt, right, await make(self.strength, 0), {"strength": self.strength}, None, ctx)
-            ]
-        judge = ctx.models[str(self.judge)]
-        best = await rated(judge, prompt, right)
-
-        async def margin_of(text: str) -> float:
-            return best - await rated(judge, prompt, text)
-
-        found = await aimed(make, margin_of, self.target_margin, self.strength, self.tries)
-        params = {"strength": found.strength, "tries": found.tries, "target": list(self.target_margin)}
-        return [await self._told(prompt, right, found.text, params, found.margin, ctx)]
+        judge = ctx.models[self.judge] if self.judge and self.target_margin else None
+        aim = Aim(judge, prompt, self.target_margin, self.tries)
+        found = await aim.at(right, make, self.strength, text_of=lambda made: made[0])
+        (text, lure), seed = found.made, ctx.seed + found.tries - 1
+        origin = made_by(self.name, "looks good", aim.told(found), ctx.models[self.writer].name, seed)
+        told = {"verdict": "prefer", "lure": lure, "judged_margin": found.margin}
+        return [{"rejected": answer(text, origin), **told}]
 
     async def _written(self, values: Mapping[str, Any], seed: int, ctx: Context) -> str:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         return str(await writer.says("write", values, seed=seed))
 
-    async def _told(
-        self, prompt: str, right: str, text: str, params: Mapping[str, Any], margin: float | None, ctx: Context
-    ) -> Row:
-        """The pair, unless the answer gives itself away. Raises Dropped then."""
+    async def _lure(self, prompt: str, right: str, text: str, ctx: Context) -> float:
+        """How readily one falls for the answer. Raises Dropped when it gives itself away."""
         if text.split() == right.split():
             raise Dropped("same answer")
         words = len(text.split()), len(right.split())
@@ -135,5 +115,4 @@ class SuperficialAnswer(Map):
         lure = float(asked @ bad - asked @ good)
         if lure < self.least_lure:
             raise Dropped("too far from the prompt to fool", {"lure": lure})
-        origin = made_by(self.name, "looks good", params, ctx.models[self.writer].name, ctx.seed)
-        return {"rejected": answer(text, origin), "verdict": "prefer", "lure": lure, "judged_margin": margin}
+        return lure

@@ -98,8 +98,11 @@ def test_a_target_margin_asks_for_grosser_ones() -> None:
     assert len(writer.asked) + len(judge.asked) == 5 <= stage.calls_a_row() == 7
     far, _ = ran(Hallucinate(target_margin=(8, 9), judge="judge", tries=1), ROW, [("Clearly", "Al Jean")], judge=judge)
     assert far == Drop("margin out of reach", {"margin": 5.0, "strength": "clear"})
+    late = [("Clearly", ["matt groening", "Al Jean"])]
+    [second], _ = ran(Hallucinate(target_margin=(4, 6), judge="judge", tries=2), ROW, late, judge=judge)
+    assert second["rejected"]["text"] == "Al Jean" and second["rejected"]["made_by"]["seed"] == 8
     poor, _ = ran(Hallucinate(target_margin=(4, 6), judge="judge"), ROW, [("Clearly", "matt groening")], judge=judge)
-    assert poor == Drop("no sound wrong answer", {"asked": 1})
+    assert poor == Drop("no sound wrong answer", {"asked": 3})
 
 
 def test_a_target_margin_needs_a_judge_and_an_order() -> None:

@@ -68,7 +68,10 @@ def test_a_margin_is_aimed_at() -> None:
     ]
     [found], model = made(script, judge="judge", target_margin=(2, 4))
     assert found["rejected"]["text"] == other and found["judged_margin"] == 3.0
-    assert json.loads(found["rejected"]["made_by"]["params"]) == {"strength": "subtle", "target": [2, 4], "tries": 2}
+    assert json.loads(found["rejected"]["made_by"]["params"]) == {
+        "strength": "subtle", "target": [2, 4], "tries": 2, "margin": 3.0,
+    }  # fmt: skip
+    assert found["rejected"]["made_by"]["seed"] == 8
     assert DEGREES["clear"] in model.asked[1] and DEGREES["subtle"] in model.asked[3]
     assert len(model.asked) == 5 <= SuperficialAnswer(judge="judge", target_margin=(2, 4)).calls_a_row()
     assert made(script[:3], judge="judge", target_margin=(2, 4), tries=1)[0].reason == "margin out of reach"
