@@ -60,6 +60,7 @@ class ModelOf:
 MORE_THAN: Final[Mapping[str, tuple[str, ...]]] = {
     "image_encoder": ("patch_encoder", "image_text_encoder", "image_text_matcher"),
     "image_text_encoder": ("image_text_matcher",),
+    "image_reward": ("image_rating",),
     "style_encoder": ("image_encoder", "patch_encoder", "image_text_encoder", "image_text_matcher"),
 }
 """Kinds of model whose protocol holds everything another kind's does."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ..core.errors import InputError
 from ..core.logit import sigmoid
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
@@ -82,8 +80,8 @@ class Aesthetic(Score):
     )
     paper = "LAION aesthetic predictor; Schuhmann et al., arXiv 2210.08402"
 
-    model: Annotated[str, ModelOf("image_reward")] = "aesthetic"
-    """The predictor: a model of kind image_reward that reads no prompt."""
+    model: Annotated[str, ModelOf("image_rating")] = "aesthetic"
+    """The predictor."""
     of: Of = "pair"
     """What is scored: both sides of a pair, every candidate, or the chosen answer."""
     column: str = "aesthetic"
@@ -99,15 +97,7 @@ class Aesthetic(Score):
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, self.of, self.most)
-
-        def ask(prompts: list[str], images: list[bytes]) -> np.ndarray:
-            predictor = ctx.models[self.model]
-            if predictor.prompted:
-                cause = f"{predictor.name} scores an image for a prompt, not for itself"
-                raise InputError(cause, hint="use score.preference for it")
-            scores: np.ndarray = predictor.score(prompts, images)
-            return scores
-
         unprompted = {answer.row: "" for answer in found.answers}
-        told = told_of(matched(found, unprompted, ask), self.column)
+        measured = matched(found, unprompted, lambda texts, images: ctx.models[self.model].score(texts, images))
+        told = told_of(measured, self.column)
         return laid_out(Score.columns_written(self), self.of, batch, found.answers, told)

@@ -61,12 +61,22 @@ class FakeImageReward:
     """A number in [0, 1) by the hash of a prompt, plus how bright the picture is, in [0, 1]."""
 
     name: ClassVar[str] = "fake_image_reward"
-    prompted: ClassVar[bool] = True
 
     def score(self, prompts: Sequence[str], images: Sequence[bytes]) -> np.ndarray:
         """Scores float64 [n] in [0, 2). Raises RowError naming bytes that are no image."""
-        bright = (_thumbnails(images).astype(np.float64).mean(axis=(1, 2, 3)) + 127.5) / 255
-        return np.array([_chance(prompt) for prompt in prompts], np.float64).reshape(-1) + bright
+        chances = np.array([_chance(prompt) for prompt in prompts], np.float64)
+        return chances + FakeImageRating().score(prompts, images)
+
+
+@final
+class FakeImageRating:
+    """How bright a picture is, in [0, 1], whatever the prompt."""
+
+    name: ClassVar[str] = "fake_image_rating"
+
+    def score(self, prompts: Sequence[str], images: Sequence[bytes]) -> np.ndarray:
+        """Scores float64 [n] in [0, 1]. Raises RowError naming bytes that are no image."""
+        return np.asarray((_thumbnails(images).astype(np.float64).mean(axis=(1, 2, 3)) + 127.5) / 255)
 
 
 @final
@@ -106,6 +116,18 @@ class FakeImageRewardSpec(ModelSpec):
     def load(self) -> FakeImageReward:
         """The fake."""
         return FakeImageReward()
+
+
+@final
+@model("fake_image_rating")
+class FakeImageRatingSpec(ModelSpec):
+    """A fake rating of images: their brightness; for tests and dry runs only."""
+
+    kind: ClassVar[str] = "image_rating"
+
+    def load(self) -> FakeImageRating:
+        """The fake."""
+        return FakeImageRating()
 
 
 def _thumbnails(images: Sequence[bytes]) -> np.ndarray:

@@ -26,8 +26,6 @@ Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
 class ScaledCosine:
     """scale · cos(image, prompt) of a CLIP that was trained on preferences; obeys `models.vision.ImageReward`."""
 
-    prompted: ClassVar[bool] = True
-
     def __init__(self, encoder: ImageTextEncoder, encoder_identity: dict[str, Any]) -> None:
         self.encoder, self.encoder_identity, self.name = encoder, encoder_identity, encoder.name
 
@@ -43,9 +41,7 @@ class ScaledCosine:
 
 @final
 class AestheticHead:
-    """A small head on an image vector, which knows no prompt; obeys `models.vision.ImageReward`."""
-
-    prompted: ClassVar[bool] = False
+    """A small head on an image vector, which knows no prompt; obeys `models.vision.ImageRating`."""
 
     def __init__(
         self, name: str, encoder: ImageTextEncoder, encoder_identity: dict[str, Any], layers: Layers, rectified: bool
@@ -138,7 +134,7 @@ class HpsSpec(ModelSpec):
 class AestheticSpec(ModelSpec):
     """An aesthetic predictor: a linear head or a small perceptron on a CLIP's image vectors."""
 
-    kind: ClassVar[str] = "image_reward"
+    kind: ClassVar[str] = "image_rating"
     extra: ClassVar[str] = "images"
     needs: ClassVar[tuple[str, ...]] = ("torch", "transformers", "torchvision")
     unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})

@@ -20,8 +20,6 @@ from .weights import files_of
 class ImageRewardHead:
     """A number from the joint state of prompt and image; obeys `models.vision.ImageReward`."""
 
-    prompted: ClassVar[bool] = True
-
     def __init__(self, blip: Blip, layers: Layers, mean: float, deviation: float) -> None:
         self.name, self._blip = blip.name, blip
         self._layers, self._mean, self._deviation = layers, mean, deviation

@@ -1,10 +1,10 @@
 """What models of images promise: the protocols that stages count on, and nothing that runs.
 
 Kinds, by what a model spec calls itself: `image_encoder` (models/base.py), `patch_encoder`,
-`image_text_encoder`, `image_text_matcher`, `style_encoder` and `image_reward`. A stage that wants an
-`image_encoder` takes any of the first four. All promise what models/base.py does: a result is the
-same alone and in company, results stand in the order of the inputs, vectors have length 1. Bytes that
-are no image raise RowError naming their index.
+`image_text_encoder`, `image_text_matcher`, `style_encoder`, `image_reward` and `image_rating`. A stage
+that wants an `image_encoder` takes any of the first four, one that wants a reward a rating as well. All
+promise what models/base.py does: a result is the same alone and in company, results stand in the order
+of the inputs, vectors have length 1. Bytes that are no image raise RowError naming their index.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class ImageReward(Protocol):
     def name(self) -> str:
         """Which model this is."""
 
-    @property
-    def prompted(self) -> bool:
-        """False when a score does not depend on the prompt."""
-
     def score(self, prompts: Sequence[str], images: Sequence[bytes]) -> np.ndarray:
         """Scores float64 [n] of image i for prompt i, in the model's own unit; NaN for a prompt too long to read."""
+
+
+class ImageRating(ImageReward, Protocol):
+    """A reward that takes no notice of the prompt: how good an image is by itself."""

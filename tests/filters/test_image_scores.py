@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from rather.core.errors import InputError, RecipeError
+from rather.core.errors import RecipeError
 from rather.core.harmonic import lambda_harmonic, to_unit
 from rather.core.stage import Score
 from rather.filters.image_scoring import without
@@ -18,7 +17,7 @@ from rather.filters.score_lambda_harmonic import LambdaHarmonic
 from rather.filters.score_patches import TwoPath
 from rather.filters.score_preference import Aesthetic, Preference
 from rather.filters.score_style import Style
-from rather.models.fake_vision import FakeImageReward
+from rather.models.fake_vision import FakeImageRating, FakeImageReward
 
 from ..image_rows import BROKEN, FAULTS, A, B, C, D, cos, cos_text, scored, sets, table
 from ..judges import FakeContext
@@ -121,19 +120,12 @@ def test_preferences_and_the_chance_of_the_chosen_side() -> None:
     assert names == ["preference", "preference_outcome"]
 
 
-def test_an_aesthetic_score_asks_for_no_prompt() -> None:
-    class Unprompted:
-        name, prompted = "plain", False
-
-        def score(self, prompts: list[str], images: list[bytes]) -> np.ndarray:
-            assert set(prompts) == {""}
-            return FakeImageReward().score(prompts, images)
-
-    found = scored(Aesthetic(), FAULTS, {"aesthetic": Unprompted()})
+def test_an_aesthetic_score_takes_no_notice_of_the_prompt() -> None:
+    found = scored(Aesthetic(), FAULTS, {"aesthetic": FakeImageRating()})
     assert found["chosen_aesthetic_outcome"] == ["ok", "ok", "unreadable", "ok", "ok", "ok"]
-    assert found["chosen_aesthetic"][0] == FakeImageReward().score([""], [A])[0]
-    with pytest.raises(InputError, match="scores an image for a prompt"):
-        scored(Aesthetic(), FAULTS, {"aesthetic": FakeImageReward()})
+    assert found["chosen_aesthetic"][0] == found["chosen_aesthetic"][1] == FakeImageRating().score([""], [A])[0]
+    preferred = scored(Preference(), FAULTS, {"pickscore": FakeImageRating()})
+    assert preferred["chosen_preference"][0] == found["chosen_aesthetic"][0], "a rating serves as a reward"
 
 
 def test_where_there_is_no_image_no_model_is_asked_for() -> None:
@@ -179,6 +171,6 @@ def test_more_serves_where_less_is_wanted_and_not_the_other_way(tmp_path: Path) 
     text = f"name: s\nstages:\n  - read.rows: {{path: '{tmp_path}/rows.parquet'}}\n"
     for stage, model in (("dino", "fake_image_text"), ("style", "fake_image"), ("clip_i", "fake_patches")):
         run_text(f"{text}  - score.{stage}: {{model: {model}}}", tmp_path / stage / "run")
-    for stage, model in (("clip_t", "fake_image"), ("two_path", "fake_image_text"), ("dino", "fake_image_reward")):
+    for stage, model in (("clip_t", "fake_image"), ("two_path", "fake_image_text"), ("aesthetic", "fake_image_reward")):
         with pytest.raises(RecipeError, match=f"{model} is a .*, not a "):
             run_text(f"{text}  - score.{stage}: {{model: {model}}}", tmp_path / stage / "run")
