@@ -157,6 +157,48 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
 
 
 @app.command()
+def view(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A run folder, a dataset folder, a file or a hub id.")],
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Print N pairs instead of writing a page.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The page; default: view.html in the run.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=5000, help="Most rows on the page.")] = 200,
+    find: Annotated[str, typer.Option(help="Only rows with this in a prompt or answer.")] = "",
+    where: Annotated[list[str] | None, typer.Option(metavar="'COLUMN<VALUE'", help="Only rows where it holds.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Of a run: the rows after this stage; default: its last.")] = None,
+    split: Annotated[str, typer.Option(help="The split of a dataset.")] = "train",
+) -> None:
+    """Pairs side by side: a page to browse and search, or a few on the terminal."""
+    from ..formats.pairs_page import Wish
+    from .view import ViewRequest
+    from .view import view as view_pairs
+
+    view_pairs(ViewRequest(path, out, n, rows, stage, split, Wish(find, tuple(where or ()))))
+
+
+@app.command()
+def export(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A run folder, a dataset folder, a file or a hub id.")],
+    to: Annotated[str, typer.Option("--to", metavar="DIALECT", help="The trainer's layout; see: rather list formats.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The dataset's folder.")],
+    form: Annotated[str, typer.Option(help="Conversations as: auto, text or messages.")] = "auto",
+    test: Annotated[float, typer.Option(help="Share of the prompts that goes to a test split.")] = 0.0,
+    split: Annotated[str | None, typer.Option(help="Only this split of the data; default: all, kept apart.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Of a run: the rows after this stage; default: its last.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="Layout of the data; default: recognised.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Name a column.")] = None,
+    keep: Annotated[list[str] | None, typer.Option("--keep", metavar="COLUMN", help="One more column to keep.")] = None,
+    json_: Json = False,
+) -> None:
+    """A run or a dataset in another trainer's columns; rows that do not fit are counted."""
+    from .export import ExportRequest
+    from .export import export as write_export
+
+    write_export(
+        ExportRequest(data, to, out, form, test, split, stage, format_, tuple(map_ or ()), tuple(keep or ()), json_)
+    )
+
+
+@app.command()
 def push(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A written dataset folder, or a run folder.")],
     repo: Annotated[str, typer.Argument(metavar="REPO", help="owner/name on the Hugging Face Hub.")],

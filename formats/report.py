@@ -40,12 +40,16 @@ def build_report(view: RunView) -> str:
 
 def write_report(view: RunView, path: Path) -> Path:
     """Write the page to `path`, whole or not at all; the path."""
-    page = build_report(view).encode()
+    return save_page(build_report(view), path)
+
+
+def save_page(page: str, path: Path) -> Path:
+    """Write a page to `path`, whole or not at all; the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(page)
+            file.write(page.encode())
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -91,20 +95,29 @@ def gather(view: RunView) -> ReportData:
 
 def render(data: ReportData) -> str:
     """The page of the data, every value escaped, styles and script inside."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {name: getattr(report_text, name) for name in FILTERS}
-    script = _template("report.js")
-    page: Any = environment.from_string(_template("report.html.j2"))
-    html: str = page.render(
+    return rendered(
+        "report.html.j2",
         r=data,
         sections=[(key, title) for key, title in SECTIONS if key != "gallery" or data.gallery],
+        data=pairs_json([*data.kept, *data.dropped]),
+    )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page of `templates/` with the values, and the styles and the script that all pages share."""
+    from jinja2 import FunctionLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=FunctionLoader(_template)
+    )
+    environment.filters |= {name: getattr(report_text, name) for name in FILTERS}
+    script = _template("report.js")
+    html: str = environment.get_template(template).render(
+        **values,
         css=_template("report.css"),
         script=script,
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=pairs_json([*data.kept, *data.dropped]),
     )
     return html
 

@@ -66,7 +66,7 @@ KINDS: Final[dict[str, Kind]] = {
     ".jsonl": _JSON, ".ndjson": _JSON, ".json": _JSON, ".csv": _CSV, ".tsv": _CSV,
 }  # fmt: skip
 _PACKED: Final = (".gz", ".bz2", ".zst")
-_SHARD: Final = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}")
+SHARD: Final = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}")
 _SIDE_FILES: Final = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
 
@@ -156,7 +156,7 @@ def _globbed(path: Path) -> Iterator[Path]:
 
 
 def _of_split(files: list[Path], split: str, path: str) -> list[Path]:
-    splits = {file: found["split"] for file in files if (found := _SHARD.match(file.name))}
+    splits = {file: found["split"] for file in files if (found := SHARD.match(file.name))}
     if not splits:
         return files
     chosen = [file for file, name in splits.items() if name == split]

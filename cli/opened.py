@@ -1,0 +1,165 @@
+"""What verbs are given as DATA: a finished run, or a dataset of any make, opened as rows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import yaml
+
+from ..core.engine import execute
+from ..core.errors import InputError, did_you_mean
+from ..core.listeners import Silent
+from ..core.plan import make_plan
+from ..core.recipe_parser import parse_recipe
+from ..core.row import SYSTEM
+from ..core.session import RunOptions
+from ..core.stage import Source, Stage
+from ..core.store import Record
+from ..core.view import RunView
+from ..formats.read_pairs import ReadPairs
+from ..formats.read_rows import ReadRows
+
+if TYPE_CHECKING:
+    from ..core.frame import Frame
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """How a dataset is read: options of `read.pairs`; `pairs` tells whether only pairs will do."""
+
+    data: str
+    split: str = "train"
+    layout: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    pairs: bool = False
+
+    def source(self) -> ReadPairs | ReadRows:
+        """The stage that reads it, as pairs if it can; InputError when neither can."""
+        known_as = {"path": self.data, "split": self.split, "columns": dict(self.columns)}
+        told = known_as | ({"layout": self.layout} if self.layout else {})
+        try:
+            pairs = ReadPairs(**told)
+            _names(pairs, self.data)
+            return pairs
+        except InputError:
+            rows = ReadRows(**known_as)
+            _names(rows, self.data)  # a file that cannot be read is told before its columns
+            if self.pairs or self.layout:
+                raise
+            return rows
+
+
+@final
+@dataclass(frozen=True)
+class Joined:
+    """Several runs of one recipe as a card tells of them: counts of equal stages summed."""
+
+    recipe: str
+    funnel: tuple[Record, ...]
+
+
+@final
+@dataclass(frozen=True)
+class OutsideRun:
+    """What a sink is handed when no engine runs it: a view, where to write, the seed."""
+
+    view: RunView | Joined
+    out: str
+    seed: int
+    models: Mapping[str, Any] = field(default_factory=dict)
+
+    def rng(self, row_id: str) -> random.Random:
+        """A generator that depends on (seed, row) alone."""
+        return random.Random(f"{self.seed}:{row_id}")
+
+    def stop_asked(self) -> bool:
+        """Never: an interruption ends the verb, and nothing is published."""
+        return False
+
+
+def is_run(data: str | Path) -> bool:
+    """Whether this is a run folder; InputError for one that has not finished."""
+    folder = Path(data)
+    if (folder / "run.json").is_file():
+        return True
+    if (folder / "recipe.yaml").is_file() and (folder / "stages").is_dir():
+        raise InputError("this run has not finished", place=str(data), hint="run the same command again to go on")
+    return False
+
+
+def read_run(source: Source, folder: Path, *then: Stage, name: str = "read") -> RunView:
+    """Read a dataset in a run folder of its own, and do what `then` says with its rows."""
+    entries = [{stage.name: stage.model_dump(exclude_defaults=True, mode="json")} for stage in (source, *then)]
+    text = yaml.safe_dump({"name": name, "stages": entries}, sort_keys=False)
+    return execute(make_plan(parse_recipe(text, f"rather {name}")), RunOptions(folder), Silent())
+
+
+def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:
+    """(name, rows) of a stage, the last one that has rows if none is named."""
+    if stage is not None:
+        return stage, view.frame(stage)
+    ran = [line.stage for line in view.funnel if line.skipped is None and line.shape != "sink"]
+    if not ran:
+        raise InputError("no stage of this run has finished", place=str(view.path))
+    return ran[-1], view.frame(ran[-1])
+
+
+def joined(views: Sequence[RunView]) -> Joined:
+    """What the views say together; their recipes are alike."""
+    summed: dict[str, Record] = {}
+    for line in (line for view in views for line in view.funnel):
+        before = summed.get(line.stage)
+        summed[line.stage] = line if before is None else _sum(before, line)
+    return Joined(views[0].recipe, tuple(summed.values()))
+
+
+def mapped(pairs: Sequence[str]) -> dict[str, str]:
+    """`OURS=THEIRS` as typed, as a mapping."""
+    found = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise InputError(f"--map {pair} is not OURS=THEIRS", hint="as in --map chosen=better")
+        found[ours] = theirs
+    return found
+
+
+def known(value: str, names: Sequence[str], option: str) -> str:
+    """The value of an option that takes one of a few words; InputError with the nearest otherwise."""
+    if value not in names:
+        raise InputError(f"{option} {value} is not known", hint=did_you_mean(value, names))
+    return value
+
+
+def check_columns(stage: Stage, names: Collection[str], place: str) -> None:
+    """InputError naming what a stage reads and these columns lack."""
+    there = {*names, *SYSTEM}
+    missing = [name for name in stage.columns_read() if not name.endswith("?") and name not in there]
+    if missing:
+        shown = [name for name in names if name not in SYSTEM]
+        near = did_you_mean(missing[0], shown)
+        hint = f"{near + ' ' if near.startswith('did') else ''}columns there are: {', '.join(sorted(shown))}"
+        raise InputError(f"no column {missing[0]}, which {stage.name} reads here", place=place, hint=hint)
+
+
+def _names(source: Source, data: str) -> Sequence[str]:
+    try:
+        return source.schema_names()
+    except InputError as error:
+        raise InputError(error.cause, place=error.place or data, hint=error.hint) from error
+
+
+def _sum(left: Record, right: Record) -> Record:
+    dropped = {
+        reason: left.dropped.get(reason, 0) + right.dropped.get(reason, 0) for reason in left.dropped | right.dropped
+    }
+    return Record(
+        left.stage, left.kind, left.shape, rows_in=left.rows_in + right.rows_in, made=left.made + right.made,
+        rows_out=left.rows_out + right.rows_out, dropped=dropped, failed=left.failed + right.failed,
+        skipped=left.skipped,
+    )  # fmt: skip
