@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,19 +17,25 @@ from rather.core import registry
 from rather.core.errors import InputError, RecipeError
 from rather.core.plan import make_plan
 from rather.core.recipe_parser import parse_recipe
-from rather.core.row import COLUMNS, arrow_vectors, text_answers, text_messages
+from rather.core.row import COLUMNS
 from rather.core.secrets import is_secret_name
 from rather.core.stage import SHAPES, Column, ModelOf, Stage
 from rather.core.view import RunView
 
+from .contract_rows import OPTIONS, ROWS, fake_rows
 from .runs import run_text
 
 OURS = re.compile(r"rather\.(?!tests\.)")
 STAGES = {name: cls for name, cls in registry.stages().items() if OURS.match(cls.__module__)}
 MODELS = {use: spec for use, spec in registry.models().items() if OURS.match(spec.__module__)}
-FAKES = {"text_encoder": "fake_text", "image_encoder": "fake_image", "chat": "fake_chat"}
+FAKES = {
+    "text_encoder": "fake_text", "image_encoder": "fake_image", "chat": "fake_chat", "painter": "fake_painter",
+    "image_text_encoder": "fake_image_text", "image_text_matcher": "fake_image_text", "patch_encoder": "fake_patches",
+    "image_reward": "fake_image_reward", "detector": "fake_detector", "captioner": "fake_captioner",
+    "reward_model": "fake_reward", "causal_lm": "fake_causal_lm",
+}  # fmt: skip
 TRIED = [name for name, cls in STAGES.items() if cls.shape in ("gate", "score", "select", "fit")]
-ROWS = 90
+WEIGHED = ("score.style",)  # its models all need weights: tried beside them
 TEMPLATE = re.compile(r"(\{[a-z_]+\}|[a-z0-9_])+\??")
 GIVEN: dict[type, Any] = {str: "margin", int: 7, float: 0.5, bool: True}
 
@@ -48,7 +53,7 @@ def sample(name: str) -> dict[str, Any]:
             options[option] = GIVEN[info.annotation]
         elif info.is_required() and get_origin(info.annotation) in (tuple, list):
             options[option] = [GIVEN[get_args(info.annotation)[0]]]
-    return options
+    return options | OPTIONS.get(name, {})
 
 
 def made(name: str) -> Stage:
@@ -140,50 +145,6 @@ def test_a_model_says_what_it_is(use: str) -> None:
     assert spec.model_json_schema()["type"] == "object"
 
 
-def fake_rows() -> pa.Table:
-    """Rows with every column that stages agree on; texts repeat, some are empty, odd or missing."""
-    rng = np.random.default_rng(5)
-    words = [
-        "green",
-        "seven",
-        "Ωmega",
-        "",
-        "river 42",
-        "not",
-        "I'm sorry, I can't help",
-        "line\nline",
-        "🙂",
-        "long " * 90,
-    ]
-    texts = [" ".join(rng.choice(words, 4)) for _ in range(ROWS)]
-    others = [" ".join(rng.choice(words, 3)) if k % 11 else None for k in range(ROWS)]
-    prompts = [f"Tell of {words[k % 7]} and {k % 23}" for k in range(ROWS)]
-    candidates = [[text_answers(pa.array([t]))[0].as_py() for t in (texts[k], "yes", prompts[k])] for k in range(ROWS)]
-    vectors = rng.normal(size=(3, ROWS, 64)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
-    numbers = {name: rng.normal(size=ROWS) for name in ("margin", "peer_margin_a", "peer_margin_b", "rating_margin")}
-    return pa.table(
-        {
-            "prompt": text_messages(pa.array(prompts)),
-            "chosen": text_answers(pa.array(texts)),
-            "rejected": text_answers(pa.array(others)),
-            "candidates": pa.array(candidates, COLUMNS["candidates"]),
-            "quality": pa.array(rng.random((ROWS, 3)).tolist()),
-            "prompt_vector": arrow_vectors(vectors[0]),
-            "chosen_vector": arrow_vectors(vectors[1]),
-            "rejected_vector": arrow_vectors(vectors[2]),
-            "p_label": pa.array(rng.random(ROWS)),
-            "flip_suspect": pa.array(rng.random(ROWS) < 0.2),
-            "keep_votes": pa.array(rng.integers(0, 7, ROWS).astype(np.int32)),
-            "chosen_words": pa.array([len(t.split()) for t in texts], pa.int32()),
-            "rejected_words": pa.array([len((t or "").split()) for t in others], pa.int32()),
-            "verdict": pa.array(["tie" if k % 13 == 0 else "prefer" for k in range(ROWS)]),
-            "source": pa.array([("web", "lab", "forum")[k % 3] for k in range(ROWS)]),
-            **{name: pa.array(values) for name, values in numbers.items()},
-        }
-    )
-
-
 @pytest.fixture(scope="module")
 def rows_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
@@ -203,7 +164,7 @@ def outcome(view: RunView, name: str) -> Mapping[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", [name for name in TRIED if name not in WEIGHED])
 def test_the_same_rows_whatever_the_batch(name: str, rows_file: Path, tmp_path: Path) -> None:
     stages = [{"demo.rows": {"file": str(rows_file)}}, {name: sample(name)}]
     text = yaml.safe_dump({"name": "one", "seed": 4, "stages": stages})
@@ -234,7 +195,7 @@ def test_most_stages_were_tried(rows_file: Path) -> None:
             able.append(name)
         except RecipeError:
             continue
-    assert len(able) >= 0.6 * len(TRIED), sorted(set(TRIED) - set(able))
+    assert len(able) >= 0.85 * len(TRIED), sorted(set(TRIED) - set(able))
 
 
 def test_no_stage_takes_options_it_does_not_name() -> None:
