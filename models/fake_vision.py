@@ -57,6 +57,21 @@ class FakeVision:
 
 
 @final
+class FakeStyle:
+    """Mean and spread of each colour: how a picture is made, not what it shows."""
+
+    name: ClassVar[str] = "fake_style"
+    dim: ClassVar[int] = 6
+    persist: ClassVar[bool] = False
+    styled: ClassVar[bool] = True
+
+    def encode(self, images: Sequence[bytes]) -> np.ndarray:
+        """Unit vectors float32 [n, 6]. Raises RowError naming bytes that are no image."""
+        colours = _thumbnails(images).reshape(len(images), -1, 3)
+        return unit_rows(np.concatenate([colours.mean(axis=1), colours.std(axis=1)], axis=1))
+
+
+@final
 class FakeImageReward:
     """A number in [0, 1) by the hash of a prompt, plus how bright the picture is, in [0, 1]."""
 
@@ -104,6 +119,18 @@ class FakePatchesSpec(ModelSpec):
     def load(self) -> FakeVision:
         """The fake."""
         return FakeVision()
+
+
+@final
+@model("fake_style")
+class FakeStyleSpec(ModelSpec):
+    """A fake style encoder: colours, no weights; for tests and dry runs only."""
+
+    kind: ClassVar[str] = "style_encoder"
+
+    def load(self) -> FakeStyle:
+        """The fake."""
+        return FakeStyle()
 
 
 @final

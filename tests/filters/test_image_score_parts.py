@@ -9,6 +9,7 @@ from rather.filters.embed_image import EmbedImage
 from rather.filters.score_patches import ClsPatch, PatchMatch, TwoPath
 from rather.filters.score_setwise import Setwise
 from rather.filters.score_style import Style
+from rather.models.fake_vision import FakeStyle
 
 from ..image_rows import BROKEN, FAULTS, MODELS, SEE, A, B, C, cos, scored, sets, table
 from ..judges import FakeContext
@@ -44,14 +45,12 @@ def test_scores_by_patches_and_by_both_paths() -> None:
 
 
 def test_a_stand_in_for_a_style_encoder_is_named_one() -> None:
-    class Styled:
-        name, dim, persist, styled = "csd", SEE.dim, False, True
-        encode = SEE.encode
-
-    fallback, own = scored(Style(), FAULTS), scored(Style(), FAULTS, {"csd": Styled()})
+    fallback, own = scored(Style(), FAULTS), scored(Style(), FAULTS, {"csd": FakeStyle()})
     assert fallback["chosen_style_by"] == ["fallback: fake_vision", "fallback: fake_vision", None, None, None, None]
-    assert own["chosen_style_by"][:3] == ["csd", "csd", None]
-    assert fallback["chosen_style"][1] == own["chosen_style"][1] == pytest.approx(cos(A, C), abs=1e-6)
+    assert own["chosen_style_by"][:3] == ["fake_style", "fake_style", None]
+    assert fallback["chosen_style"][1] == pytest.approx(cos(A, C), abs=1e-6)
+    a, c = FakeStyle().encode([A, C]).astype(np.float64)
+    assert own["chosen_style"][1] == pytest.approx(float(a @ c), abs=1e-6)
 
 
 def test_a_set_and_what_each_of_it_adds() -> None:
