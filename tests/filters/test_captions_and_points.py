@@ -97,7 +97,7 @@ def test_each_point_a_prompt_touches_on_is_asked_about_once() -> None:
     found, asked = judged(Keypoints(of="chosen"), batch, judge)
     assert found["chosen_keypoints"] == [0.5, None, None, None, None]
     assert found["chosen_keypoints_unmet"][0] == ["counting"] and found["chosen_keypoints_unmet"][1] is None
-    outcomes = ["ok", "no key points", "unparsable", "no image", "no prompt"]
+    outcomes = ["ok", "no key points", "unparsable", None, "no prompt"]
     assert found["chosen_keypoints_outcome"] == outcomes
     tags = [r for r in asked.requests if "Kinds of requirement" in text_of(r)]
     checks = [r for r in asked.requests if r not in tags]
