@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
 
 import numpy as np
@@ -19,6 +20,7 @@ PATCH: Final = 2
 
 
 @final
+@dataclass(frozen=True)
 class FakeVision:
     """A picture is its 8 × 8 thumbnail, a patch 2 × 2 of it, a text the sum of its words' hashes."""
 
@@ -27,8 +29,8 @@ class FakeVision:
     persist: ClassVar[bool] = True
     scale: ClassVar[float] = 100.0
 
-    def __init__(self, most: int = 77) -> None:
-        self._most = most
+    most: int = 77
+    """Longest text, in words."""
 
     def encode(self, images: Sequence[bytes]) -> np.ndarray:
         """Unit vectors float32 [n, 192]. Raises RowError naming bytes that are no image."""
@@ -47,7 +49,7 @@ class FakeVision:
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors float32 [n, 192]; NaN for a text of more than `most` words. Raises RowError."""
         rows = FakeTextEncoder(self.dim).encode(texts)
-        rows[[len(text.split()) > self._most for text in texts]] = np.nan
+        rows[[len(text.split()) > self.most for text in texts]] = np.nan
         return rows
 
     def match(self, texts: Sequence[str], images: Sequence[bytes]) -> np.ndarray:
@@ -57,6 +59,7 @@ class FakeVision:
 
 
 @final
+@dataclass(frozen=True)
 class FakeStyle:
     """Mean and spread of each colour: how a picture is made, not what it shows."""
 
@@ -67,7 +70,7 @@ class FakeStyle:
 
     def encode(self, images: Sequence[bytes]) -> np.ndarray:
         """Unit vectors float32 [n, 6]. Raises RowError naming bytes that are no image."""
-        colours = _thumbnails(images).reshape(len(images), -1, 3)
+        colours = _thumbnails(images).reshape(-1, SIDE * SIDE, 3)
         return unit_rows(np.concatenate([colours.mean(axis=1), colours.std(axis=1)], axis=1))
 
 

@@ -20,11 +20,12 @@ from rather.models import encoders_image, encoders_text, running
 from rather.models.base import ImageEncoder, TextEncoder
 from rather.models.encoders_image import EfficientNetLite0
 from rather.models.encoders_text import MiniLM, MiniLMSpec, StaticSpec, StaticText
+from rather.models.fake_vision import FakeStyle, FakeVision
 from rather.models.fakes import FakeImageEncoder, FakeTextEncoder
 
 WORDS = "seven grey geese walk home along the cold river while a baker counts Zürich 北京 12.5%"
 TEXT_ENCODERS = [StaticText(), MiniLM(), FakeTextEncoder(), FakeTextEncoder(dim=7)]
-IMAGE_ENCODERS = [EfficientNetLite0(), FakeImageEncoder()]
+IMAGE_ENCODERS = [EfficientNetLite0(), FakeImageEncoder(), FakeVision(), FakeStyle()]
 
 
 def sentences(n: int, seed: int = 0) -> list[str]:
