@@ -39,9 +39,10 @@ class Reply:
 class Backend(Protocol):
     """What answers: `call` raises RateLimited, CallRefused or another CallError when it cannot.
 
-    Three more members are used where a backend has them: `tries: int`; `async close()`, called at the
-    end of the run; and `async call_as(key, request)` in place of `call`, for backends that hand a
-    request over under a key (bytes [32]) and may find it again in a later run.
+    More members are used where a backend has them: `tries: int`; `door`, what it is reached by (backends with
+    one door share its admission); `async close()`, called at the end of the run; and `async call_as(key, request)`
+    in place of `call`, for backends that hand a request over under a key (bytes [32]) and may find it again in a
+    later run.
     """
 
     concurrency: int
@@ -80,6 +81,7 @@ class PaidModel:
         meter: Meter,
         run: str,
         loop: asyncio.AbstractEventLoop,
+        throttle: Throttle | None = None,
     ) -> None:
         self._backend, self._meter, self._run, self._loop = backend, meter, run, loop
         self._identity = canonical(identity)
@@ -87,12 +89,7 @@ class PaidModel:
         self._tries: int = getattr(backend, "tries", 5)
         self._keyed = getattr(backend, "call_as", None)
         self._desk, self._fuse = Desk(journal, loop), Fuse(self._name)
-        self._throttle = Throttle(
-            backend.concurrency,
-            backend.requests_per_minute,
-            backend.tokens_per_minute,
-            **({"first": backend.concurrency} if self._keyed else {}),
-        )
+        self._throttle = throttle or throttle_for(backend)
         self._open: dict[bytes, asyncio.Future[Reply]] = {}
 
     @property
@@ -233,6 +230,12 @@ class PaidModel:
         self._throttle.leave(round, tokens, ok=True)
         self._fuse.answered(self._loop.time())
         return reply
+
+
+def throttle_for(backend: Backend) -> Throttle:
+    """Admission as the backend asks for it; what hands calls over in files begins with all of them."""
+    first = {"first": backend.concurrency} if hasattr(backend, "call_as") else {}
+    return Throttle(backend.concurrency, backend.requests_per_minute, backend.tokens_per_minute, **first)
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Reply))

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 from .errors import InputError, RatherError
 from .journal import Journal
 from .meter import Budget, Meter, Spend
-from .paid import PaidModel
+from .paid import Backend, PaidModel, throttle_for
 from .plan import Plan
 from .registry import ModelSpec
 from .store import RunFolder
+from .throttle import Throttle
 from .vectors import KeptEncoder
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class Models(Mapping[str, Any]):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._loaded: dict[str, Any] = {}
+        self._doors: dict[tuple[Any, ...], Throttle] = {}
         self._encoders: dict[str, KeptEncoder] = {}
         self._turn = threading.Lock()
 
@@ -187,12 +189,23 @@ class Models(Mapping[str, Any]):
             cause = f"the model {nickname} ({spec.use}) does not load: {type(error).__name__}: {error}"
             raise InputError(cause.splitlines()[0], hint="see: rather doctor") from error
 
+    def _throttle(self, backend: Backend) -> Throttle:
+        """Nicknames of one endpoint, asked for alike, are admitted together: it sees their sum."""
+        door = getattr(backend, "door", None)
+        if door is None:
+            return throttle_for(backend)
+        key = (door, backend.concurrency, backend.requests_per_minute, backend.tokens_per_minute)
+        return self._doors.setdefault(key, throttle_for(backend))
+
     def _wrapped(self, spec: ModelSpec, loaded: Any) -> Any:
         session = self._session
         if spec.paid:
             if hasattr(loaded, "keep_in"):
                 loaded.keep_in(session.options.journal_path.parent / "batches")
-            return PaidModel(loaded, spec.identity(), session.journal, session.meter, session.run_name, session.loop)
+            return PaidModel(
+                loaded, spec.identity(), session.journal, session.meter, session.run_name, session.loop,
+                self._throttle(loaded),
+            )  # fmt: skip
         if getattr(loaded, "persist", False):
             return self._kept(loaded, spec.identity())
         if hasattr(loaded, "over"):  # a reward on the vectors of an encoder, which are kept in its stead

@@ -44,6 +44,7 @@ class AnthropicChat:
     def __init__(self, spec: AnthropicSpec, endpoint: Endpoint) -> None:
         self.spec, self._endpoint = spec, endpoint
         self.concurrency, self.tries = spec.concurrency, spec.tries
+        self.door = spec.url
         self.requests_per_minute, self.tokens_per_minute = spec.requests_per_minute, spec.tokens_per_minute
 
     async def call(self, request: Request) -> Reply:

@@ -51,6 +51,7 @@ class OpenAIChat:
     def __init__(self, spec: OpenAISpec, endpoint: Endpoint) -> None:
         self.spec, self._endpoint = spec, endpoint
         self.concurrency, self.tries = spec.concurrency, spec.tries
+        self.door = spec.url
         self.requests_per_minute, self.tokens_per_minute = spec.requests_per_minute, spec.tokens_per_minute
 
     async def call(self, request: Request) -> Reply:

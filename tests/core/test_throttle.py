@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from rather.core.throttle import Throttle
 
+from ..endpoints import Answer, Sent, completion, serving
 from ..quickloop import run_quickly
+from ..runs import run_text
 
 
 @dataclass
@@ -161,3 +167,33 @@ def test_those_who_come_again_go_first() -> None:
         return found
 
     assert run_quickly(order()) == ["again", "first", "second"]
+
+
+def test_nicknames_of_one_endpoint_are_admitted_together(tmp_path: Path) -> None:
+    """Two judges at one address, four calls each at most, would be eight: the address sees four."""
+    most, now, lock = [0], [0], threading.Lock()
+
+    def answer(sent: Sent) -> Answer:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+        return Answer(completion("7"))
+
+    rows = "\n".join(json.dumps({"prompt": f"q{k}", "chosen": f"a{k}", "rejected": "x"}) for k in range(12))
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    with serving(answer) as server:
+        judge = f'{{use: openai, url: "{server.url}/v1", concurrency: 4, name: '
+        run_text(
+            f"""
+models: {{a: {judge} a}}, b: {judge} b}}, c: {judge} c}}}}
+stages:
+  - read.pairs: {{path: {tmp_path}/rows.jsonl}}
+  - judge.panel: {{judges: [a, b, c]}}
+""",
+            tmp_path / "run",
+        )
+        assert len(server.sent) == 12 * 2 * 3
+    assert 2 <= most[0] <= 4
