@@ -10,10 +10,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
-from ..models.readers import read_choice, read_json, read_text, read_yes_no
-from .confirming import Strength
+from ..models.readers import read_choice, read_json, read_yes_no
+from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
+from .confirming import PROMPTS as CONFIRM
 from .listing import TEXT, listed, record
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together
 
@@ -47,6 +48,7 @@ class CausalAugment(Map):
         Column(
             "length_log_ratio", "ln(words after / words before)", pa.float64(), "log ratio", None, None, "0 is best"
         ),
+        JUDGED_MARGIN,
         Column("augment_faults", "why other edits of the same row were not kept", pa.list_(pa.string())),
     )
     paper = "Robust Reward Modeling via Causal Rubrics (Crome), arXiv 2506.16507; bounds and counts: house"
@@ -65,6 +67,11 @@ class CausalAugment(Map):
     """Attributes along which each answer is rewritten, drawn from the list for the row."""
     strength: Strength = "clear"
     """How much better or worse an edit is to be: subtle, clear or gross."""
+    target_margin: tuple[float, float] | None = None
+    """Least and greatest margin, in points of 10, between the judge's ratings of an edit and its base: an answer is
+    rewritten more or less thoroughly until one fits; null = no rating."""
+    tries: Annotated[int, Field(ge=1)] = 3
+    """Most rewrites of an answer for a target margin."""
     sides: Annotated[tuple[Side, ...], Field(min_length=1)] = ("chosen", "rejected")
     """Which answers are rewritten."""
     length_ratio: Annotated[float, Field(gt=1)] = 1.5
@@ -77,13 +84,14 @@ class CausalAugment(Map):
     """Most tokens of a rewrite."""
 
     def faults(self) -> Sequence[str]:
-        return TEMPLATES.faults(self.prompts)
+        return [*TEMPLATES.faults(self.prompts), *target_faults(self.target_margin, self.judge)]
 
     def materials(self) -> tuple[str, ...]:
-        return TEMPLATES.digests(self.prompts)
+        return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
 
     def calls_a_row(self) -> float:
-        return 1.0 + self.refine + 3 * len(set(self.sides)) * self.each
+        an_edit = 2 + 3 * self.tries if self.target_margin else 3
+        return 1.0 + self.refine + an_edit * len(set(self.sides)) * self.each
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         prompt, pictures, rng = prompt_of(row), pictures_of(row), ctx.rng(row["id"])
@@ -94,15 +102,16 @@ class CausalAugment(Map):
             for attribute in rng.sample(known, min(self.each, len(known)))
             if (row[side] or {}).get("text", "")
         ]
-        made = await together(*(self._edited(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
-        found = [child for child in made if not isinstance(child, str)]
-        wrong = [fault for fault in made if isinstance(fault, str)]
+        made = await together(*(self._tried(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
+        found = [child for child in made if not isinstance(child, Drop)]
+        wrong = [fault for fault in made if isinstance(fault, Drop)]
         if self.original:
-            blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio"))
+            blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio", "judged_margin"))
             found.insert(0, {"augmentation": "original", "verdict": row.get("verdict") or "prefer", **blank})
         if not found:
-            raise Dropped(wrong[0] if wrong else "no answer to rewrite")
-        return [child | {"origin_hash": row["prompt_hash"], "augment_faults": wrong} for child in found]
+            raise Dropped(wrong[0].reason, wrong[0].values) if wrong else Dropped("no answer to rewrite")
+        shared = {"origin_hash": row["prompt_hash"], "augment_faults": [fault.reason for fault in wrong]}
+        return [child | shared for child in found]
 
     async def _attributes(self, prompt: str, pictures: Sequence[Part], ctx: Context) -> list[Attribute]:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, 1024)
@@ -113,33 +122,50 @@ class CausalAugment(Map):
             values["attributes"] = reply["items"][: self.attributes]
         return list({item["name"]: item for item in values["attributes"] if item["name"].strip()}.values())
 
-    async def _edited(
+    async def _tried(
         self, base: Row, side: Side, attribute: Attribute, prompt: str, pictures: Sequence[Part], ctx: Context
-    ) -> Row | str:
+    ) -> Row | Drop:
         """A pair of the base answer and its edit, or why there is none."""
-        writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, 8)
-        values = {"prompt": prompt, "answer": base["text"], "strength": self.strength, **attribute}
-        standing = await judge.verdict("standing", values, read_choice(("weak", "strong")), pictures=pictures)
-        if not standing.ok:
-            return f"standing: {standing.outcome.value}"
-        direction = "upgrade" if standing.value == "weak" else "degrade"
-        edit = await writer.verdict(direction, values, read_text, seed=ctx.seed, pictures=pictures)
-        if not edit.ok:
-            return f"{direction}: {edit.outcome.value}"
-        ratio = math.log(max(len(edit.value.split()), 1) / max(len(base["text"].split()), 1))
-        if edit.value.split() == base["text"].split():
-            return "nothing rewritten"
-        if abs(ratio) > math.log(self.length_ratio):
-            return "length ratio out of bounds"
-        asked = {"prompt": prompt, "before": base["text"], "after": edit.value, "direction": direction, **attribute}
-        check = await judge.verdict("verify", asked, read_yes_no(), pictures=pictures)
-        if not (check.ok and check.value):
-            return "edit not verified" if check.ok else f"verify: {check.outcome.value}"
-        params = {"attribute": attribute, "base": side, "strength": self.strength, "log_ratio": round(ratio, 4)}
-        other = answer(edit.value, made_by(self.name, direction, params, writer.model.name, ctx.seed))
+        values = {"prompt": prompt, "answer": base["text"], **attribute}
+        try:
+            standing = await judge.says("standing", values, read_choice(("weak", "strong")), pictures=pictures)
+            direction = "upgrade" if standing == "weak" else "degrade"
+
+            async def make(strength: Strength, number: int) -> str:
+                return await self._edit(direction, values | {"strength": strength}, number, pictures, ctx)
+
+            aim = Aim(judge.model, prompt, self.target_margin, self.tries, pictures)
+            found = await aim.at(base["text"], make, self.strength, better=direction == "upgrade")
+        except Dropped as dropped:
+            return dropped.drop
+        ratio = _log_ratio(found.made, base["text"])
+        params = {"attribute": attribute, "base": side, "log_ratio": round(ratio, 4), **aim.told(found)}
+        seed, writer = ctx.seed + found.tries - 1, ctx.models[self.writer].name
+        other = answer(found.made, made_by(self.name, direction, params, writer, seed))
         chosen, rejected = (other, base) if direction == "upgrade" else (base, other)
         return {
             "chosen": chosen, "rejected": rejected, "verdict": "prefer", "augmentation": "causal",
             "attribute": attribute["name"], "direction": direction, "base_side": side, "length_log_ratio": ratio,
+            "judged_margin": found.margin,
         }  # fmt: skip
+
+    async def _edit(
+        self, direction: str, values: Mapping[str, Any], number: int, pictures: Sequence[Part], ctx: Context
+    ) -> str:
+        """The answer rewritten and found to be so. Raises Dropped when it is not."""
+        writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
+        text: str = await writer.says(direction, values, seed=ctx.seed + number, pictures=pictures)
+        if text.split() == values["answer"].split():
+            raise Dropped("nothing rewritten")
+        if abs(_log_ratio(text, values["answer"])) > math.log(self.length_ratio):
+            raise Dropped("length ratio out of bounds")
+        judge = Writer(ctx.models[self.judge], self.prompts, 0.0, 8)
+        asked = {**values, "before": values["answer"], "after": text, "direction": direction}
+        if not await judge.says("verify", asked, read_yes_no(), pictures=pictures):
+            raise Dropped("edit not verified")
+        return text
+
+
+def _log_ratio(after: str, before: str) -> float:
+    return math.log(max(len(after.split()), 1) / max(len(before.split()), 1))

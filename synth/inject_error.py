@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Final, Literal, final
 
 import pyarrow as pa
@@ -10,8 +11,10 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
+from .confirming import PROMPTS as CONFIRM
 from .critique_records import labelled
-from .injecting import ErrorKind, Injected, Solution, injected, pieces_of, result_of
+from .injecting import ErrorKind, Injected, Order, Solution, injected, pieces_of, result_of
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, sample_seeds
 from .verifiers import AnyVerifier
 from .verifiers_text import Formula
@@ -40,17 +43,25 @@ class InjectError(Map):
         Column("mistake_description", "what is wrong, in a sentence", pa.string()),
         Column("wrong_answer", "the result the spoilt solution comes to", pa.string()),
         Column("flawed", "the spoilt solution up to its error, or with its wrong answer", pa.string()),
+        JUDGED_MARGIN,
     )
     paper = "Self-Correction Bench, arXiv 2507.02778"
 
     writer: Annotated[str, ModelOf("chat")] = "writer"
     """Who puts the error in, and corrects."""
+    judge: Annotated[str | None, ModelOf("chat")] = None
+    """Rates both solutions where a target margin is given."""
     reference: str = "reference"
     """Column with the right answer; without one, the answer the row's own solution comes to."""
     verifier: AnyVerifier = Formula()
     """How it is seen that the answer changed, and that a correction is right."""
     kinds: Annotated[tuple[ErrorKind, ...], Field(min_length=1)] = ("representation", "planning", "execution")
     """Kinds of error to pick from."""
+    strength: Strength = "clear"
+    """How easily the error is noticed: subtle, clear or gross."""
+    target_margin: tuple[float, float] | None = None
+    """Least and greatest margin, in points of 10, between a judge's ratings of the clean and the spoilt solution:
+    errors are put in one after the other, plainer or harder to see, until one fits; null = no rating."""
     emit: Literal["pairs", "corrections", "both"] = "pairs"
     """Clean over spoilt, corrections, or a row of each."""
     until: Literal["error", "answer"] = "error"
@@ -67,13 +78,18 @@ class InjectError(Map):
     """Most tokens of a reply."""
 
     def faults(self) -> Sequence[str]:
-        return [*TEMPLATES.faults(self.prompts), *self.verifier.faults()]
+        return [
+            *TEMPLATES.faults(self.prompts),
+            *self.verifier.faults(),
+            *target_faults(self.target_margin, self.judge),
+        ]
 
     def materials(self) -> tuple[str, ...]:
-        return TEMPLATES.digests(self.prompts)
+        return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
 
     def calls_a_row(self) -> float:
-        return float(self.tries * (1 if self.emit == "pairs" else 2))
+        ratings = 1 + self.tries if self.target_margin else 0
+        return float(ratings + self.tries * (1 if self.emit == "pairs" else 2))
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         clean, prompt = answer_of(row), prompt_of(row)
@@ -81,20 +97,34 @@ class InjectError(Map):
         if len(pieces) < 2:
             raise Dropped("a single step")
         rng = ctx.rng(row["id"])
-        at, kind = rng.randrange(len(pieces)), rng.choice(self.kinds)
+        order = Order(rng.randrange(len(pieces)), rng.choice(self.kinds), self.strength)
         solution = Solution(prompt, pieces, result_of(clean, row.get(self.reference)))
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
-        seeds = sample_seeds(ctx, self.tries)
-        one, seed = await injected(writer, solution, at, kind, self.verifier, seeds)
-        origin = made_by(self.name, "injected", {"step": one.number, "type": one.kind}, writer.model.name, seed)
+        one, told = await self._spoilt(writer, solution, order, ctx)
         shared = self._told(solution, one)
-        spoilt = answer(one.text, origin)
-        rows = [shared | {"row_kind": "injected", "chosen": row["chosen"], "rejected": spoilt}]
+        rows = [shared | {"row_kind": "injected", "chosen": row["chosen"], **told}]
         if self.emit == "pairs":
             return rows
-        corrected = await self._corrected(writer, solution, one, rng.choice(self.markers), seeds)
-        correction = shared | {"row_kind": "correction", "chosen": corrected, "rejected": spoilt}
+        corrected = await self._corrected(
+            writer, solution, one, rng.choice(self.markers), sample_seeds(ctx, self.tries)
+        )
+        correction = shared | {"row_kind": "correction", "chosen": corrected, **told, "judged_margin": None}
         return [correction] if self.emit == "corrections" else [*rows, correction]
+
+    async def _spoilt(self, writer: Writer, solution: Solution, order: Order, ctx: Context) -> tuple[Injected, Row]:
+        """The spoilt solution, as `rejected` and with its margin."""
+        seeds = sample_seeds(ctx, self.tries)
+
+        async def make(strength: Strength, number: int) -> tuple[Injected, int]:
+            tried = seeds[number : number + 1] if self.target_margin else seeds
+            return await injected(writer, solution, replace(order, strength=strength), self.verifier, tried)
+
+        aim = Aim(ctx.models[self.judge] if self.judge else None, solution.prompt, self.target_margin, self.tries)
+        found = await aim.at("".join(solution.pieces), make, self.strength, text_of=lambda made: made[0].text)
+        one, seed = found.made
+        params = {"step": one.number, "type": one.kind, **aim.told(found)}
+        origin = made_by(self.name, "injected", params, writer.model.name, seed)
+        return one, {"rejected": answer(one.text, origin), "judged_margin": found.margin}
 
     def _told(self, solution: Solution, one: Injected) -> Row:
         before = solution.steps[: one.number - 1]

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, final
 from ..core.final_answer import final_answer
 from ..core.stage import Dropped
 from ..models.readers import read_json
+from .confirming import Strength
 from .listing import TEXT, one_of, record
 from .making import Writer
 from .verifying import Verifier
@@ -21,6 +22,12 @@ ERRORS: Final[Mapping[ErrorKind, str]] = {
     "execution": "the plan is right, but a calculation or substitution is done wrongly",
 }
 """Kinds of error and what each means."""
+DEGREES: Final[Mapping[Strength, str]] = {
+    "subtle": "hard to see: only who works the step out again notices",
+    "clear": "to be seen by a careful reader of the step",
+    "gross": "plain to see at first sight",
+}
+"""How easily the error is noticed."""
 
 _LINE: Final = re.compile(r"[^\n]*\n\s*|[^\n]+\Z")
 _SENTENCE: Final = re.compile(r".+?(?:[.!?](?:\s+|\Z)|\Z)", re.DOTALL)
@@ -58,6 +65,16 @@ class Injected:
 
 @final
 @dataclass(frozen=True)
+class Order:
+    """The error asked for: at which piece (from 0), of which kind, how easily noticed."""
+
+    at: int
+    kind: ErrorKind
+    strength: Strength = "clear"
+
+
+@final
+@dataclass(frozen=True)
 class Solution:
     """A correct worked solution in pieces, and the result that a spoilt one must not have."""
 
@@ -72,9 +89,9 @@ class Solution:
 
 
 async def injected(
-    writer: Writer, solution: Solution, at: int, kind: ErrorKind, verifier: Verifier, seeds: Sequence[int]
+    writer: Writer, solution: Solution, order: Order, verifier: Verifier, seeds: Sequence[int]
 ) -> tuple[Injected, int]:
-    """The solution spoilt at piece `at` (0-based), and the seed that did it; the first sound one of `seeds`.
+    """The solution spoilt as ordered, and the seed that did it; the first sound one of `seeds`.
 
     Sound: the reply reports the step asked for, changes it, names the answer its last step has, and the
     verifier calls that wrong. Raises Dropped with what was amiss with the last one.
@@ -83,9 +100,10 @@ async def injected(
         mistake_step={"type": "integer"}, mistake_type=one_of(*ERRORS), steps={"type": "array", "items": dict(TEXT)},
         mistake_description=TEXT, wrong_answer=TEXT,
     )  # fmt: skip
+    at, kind = order.at, order.kind
     values = {
         "prompt": solution.prompt, "steps": solution.steps, "kind": kind, "meaning": ERRORS[kind], "number": at + 1,
-        "answer": final_answer("".join(solution.pieces)),
+        "degree": DEGREES[order.strength], "answer": final_answer("".join(solution.pieces)),
     }  # fmt: skip
     fault = ""
     for seed in seeds:

@@ -91,8 +91,7 @@ class SuperficialAnswer(Map):
             text = await self._written(values | {"degree": DEGREES[strength]}, ctx.seed + number, ctx)
             return text, await self._lure(prompt, right, text, ctx)
 
-        judge = ctx.models[self.judge] if self.judge and self.target_margin else None
-        aim = Aim(judge, prompt, self.target_margin, self.tries)
+        aim = Aim(ctx.models[self.judge] if self.judge else None, prompt, self.target_margin, self.tries)
         found = await aim.at(right, make, self.strength, text_of=lambda made: made[0])
         (text, lure), seed = found.made, ctx.seed + found.tries - 1
         origin = made_by(self.name, "looks good", aim.told(found), ctx.models[self.writer].name, seed)

@@ -38,7 +38,8 @@ def test_both_answers_in_full() -> None:
     found, model = ran(CausalAugment(), ROW, SOUND)
     shared = {"origin_hash": 5, "augment_faults": []}
     origin = {"stage": "synth.causal_augment", "model": "scripted", "seed": 7}
-    blank = {"attribute": None, "direction": None, "base_side": None, "length_log_ratio": None}
+    unrated = {"judged_margin": None}
+    blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio", "judged_margin"))
 
     def made(text: str, method: str, base: str, ratio: float) -> dict[str, Any]:
         params = json.dumps(
@@ -56,12 +57,12 @@ def test_both_answers_in_full() -> None:
         {
             "chosen": {"text": GOOD}, "rejected": made(WORSE, "degrade", "chosen", 0.0), "verdict": "prefer",
             "augmentation": "causal", "attribute": "correctness", "direction": "degrade", "base_side": "chosen",
-            "length_log_ratio": 0.0, **shared,
+            "length_log_ratio": 0.0, **unrated, **shared,
         },
         {
             "chosen": made(BETTER, "upgrade", "rejected", 0.0), "rejected": {"text": BAD}, "verdict": "prefer",
             "augmentation": "causal", "attribute": "correctness", "direction": "upgrade", "base_side": "rejected",
-            "length_log_ratio": 0.0, **shared,
+            "length_log_ratio": 0.0, **unrated, **shared,
         },
     ]  # fmt: skip
     assert len(model.asked) == 8 == CausalAugment().calls_a_row()
@@ -88,7 +89,7 @@ def test_an_edit_that_is_not_kept_says_why(entry: Any, fault: str) -> None:
     assert [row["augmentation"] for row in found] == ["original", "causal"]
     assert all(row["augment_faults"] == [fault] for row in found)
     alone, _ = ran(CausalAugment(original=False, sides=("chosen",)), ROW, [entry, *SOUND])
-    assert alone == Drop(fault)
+    assert alone.reason == fault and (alone.values is None or list(alone.values) == ["reply"])
 
 
 def test_pitfall_rewrites_drift_in_length() -> None:
@@ -129,6 +130,58 @@ def test_a_strength_is_told_to_the_writer(strength: str, how: str) -> None:
     assert json.loads(found[1]["rejected"]["made_by"]["params"])["strength"] == strength
     for word in ("better", "worse"):
         assert sum(f"Make a reply {how} {word}" in text for text in model.asked) == 1
+
+
+def rating(text: str, points: str) -> tuple[list[str], str]:
+    return (["from 1 (useless", f"# Answer\n{text}"], points)
+
+
+MILD, GROSS = "Water boils at 99 degrees Celsius at sea level.", "Water boils at 5 degrees Celsius at sea level."
+DEGREES = [
+    (["make worse", "slightly worse"], MILD),
+    (["make worse", "clearly worse"], WORSE),
+    (["make worse", "very much worse"], GROSS),
+]
+RATINGS = [rating(GOOD, "9"), rating(MILD, "8"), rating(WORSE, "4"), rating(GROSS, "1")]
+
+
+@pytest.mark.parametrize(
+    ("first", "band", "text", "strength", "margin"),
+    [
+        ("gross", (4, 6), WORSE, "clear", 5.0),
+        ("clear", (0.5, 2), MILD, "subtle", 1.0),
+        ("subtle", (4, 6), WORSE, "clear", 5.0),
+        ("clear", (7, 9), GROSS, "gross", 8.0),
+        ("clear", (4, 6), WORSE, "clear", 5.0),
+    ],
+)
+def test_a_margin_is_aimed_at(first: Any, band: Any, text: str, strength: str, margin: float) -> None:
+    """What is rated too far below its base is degraded less the next time, what is too near more."""
+    stage = CausalAugment(sides=("chosen",), strength=first, target_margin=band)
+    [_, found], model = ran(stage, ROW, [*DEGREES, *RATINGS, *SOUND])
+    assert found["rejected"]["text"] == text and found["judged_margin"] == margin
+    params, tries = json.loads(found["rejected"]["made_by"]["params"]), 1 + (first != strength)
+    told = {"strength": strength, "target": list(band), "margin": margin, "tries": tries}
+    assert {name: params[name] for name in told} == told
+    assert found["rejected"]["made_by"]["seed"] == 7 + tries - 1
+    assert len(model.asked) == 2 + 2 + 3 * tries <= stage.calls_a_row()
+
+
+def test_an_upgrade_is_aimed_at_as_well() -> None:
+    ratings = [rating(BAD, "3"), rating(BETTER, "8")]
+    stage = CausalAugment(sides=("rejected",), target_margin=(4, 6))
+    [_, found], _ = ran(stage, ROW, [*ratings, *SOUND])
+    assert found["chosen"]["text"] == BETTER and found["judged_margin"] == 5.0
+
+
+def test_a_margin_out_of_reach_is_told_with_the_margin() -> None:
+    far = {"sides": ("chosen",), "target_margin": (2, 3), "tries": 2}
+    found, _ = ran(CausalAugment(**far), ROW, [*DEGREES, *RATINGS, *SOUND])
+    assert [row["augment_faults"] for row in found] == [["margin out of reach"]]
+    alone, _ = ran(CausalAugment(original=False, **far), ROW, [*DEGREES, *RATINGS, *SOUND])
+    assert alone == Drop("margin out of reach", {"margin": 1.0, "strength": "subtle"})
+    assert "smaller margin first" in CausalAugment(target_margin=(3, 2)).faults()[0]
+    assert CausalAugment(target_margin=(2, 3)).calls_a_row() == 2 + 2 * (2 + 9)
 
 
 def test_an_absent_answer_is_not_rewritten() -> None:

@@ -50,13 +50,14 @@ LABELS = [
 def test_a_spoilt_solution_in_full() -> None:
     row = row_at(AT)
     [found], model = ran(stage(), row, [("Step: 2", told())])
-    params = '{"step":2,"type":"execution"}'
+    params = '{"step":2,"strength":"clear","type":"execution"}'
     origin = {"stage": "synth.inject_error", "method": "injected", "params": params, "model": "scripted", "seed": 7}
     assert found == {
         "row_kind": "injected", "chosen": row["chosen"], "verdict": "prefer", "steps": LABELS,
         "rejected": {"text": SPOILT, "turns": None, "image": None, "model": "scripted", "made_by": origin},
         "mistake_step": 2, "mistake_type": "execution", "mistake_description": "3 * 4 is 12, not 14.",
         "wrong_answer": "12", "flawed": "Tom has 3 bags of 4 nuts.\nThat is 3 * 4 = 14 nuts.",
+        "judged_margin": None,
     }  # fmt: skip
     assert len(model.asked) == 1 and stage().calls_a_row() == 2
     assert "2. That is 3 * 4 = 12 nuts." in model.asked[0] and "must differ from 10" in model.asked[0]
@@ -86,6 +87,59 @@ def test_what_is_not_the_error_asked_for_is_refused(reply: Any, reason: str) -> 
 def test_a_second_try_may_do() -> None:
     [found], model = ran(stage(tries=2), row_at(AT), [("Step: 2", [told(mistake_step=1), told()])])
     assert found["rejected"]["made_by"]["seed"] == 8 and len(model.asked) == 2
+
+
+def rating(text: str, points: str) -> tuple[list[str], str]:
+    return (["from 1 (useless", f"# Answer\n{text}"], points)
+
+
+def spoilt(n: int) -> str:
+    """Nuts in all by the spoilt step; two fewer are left."""
+    steps = [f"That is 3 * 4 = {n} nuts.", f"He eats 2, so {n - 2} are left.", f"#### {n - 2}"]
+    return told(steps=steps, wrong_answer=str(n - 2))
+
+
+DEGREES = [("hard to see", spoilt(13)), ("careful reader", spoilt(14)), ("plain to see", spoilt(99))]
+MARKS = {13: "8", 14: "4", 99: "1"}
+RATINGS = [rating(CLEAN, "9")]
+RATINGS += [rating(f"Tom has 3 bags of 4 nuts.\nThat is 3 * 4 = {n}", mark) for n, mark in MARKS.items()]
+
+
+@pytest.mark.parametrize(
+    ("first", "band", "n", "strength", "margin"),
+    [
+        ("gross", (4, 6), 14, "clear", 5.0),
+        ("clear", (0.5, 2), 13, "subtle", 1.0),
+        ("subtle", (4, 6), 14, "clear", 5.0),
+        ("clear", (7, 9), 99, "gross", 8.0),
+    ],
+)
+def test_a_margin_is_aimed_at(first: Any, band: Any, n: int, strength: str, margin: float) -> None:
+    """An error too plain is followed by one harder to see, one hardly seen by a plainer one."""
+    aimed = stage(strength=first, target_margin=band, judge="judge")
+    [found], model = ran(aimed, row_at(AT), [*RATINGS, *DEGREES])
+    assert f"= {n} nuts" in found["rejected"]["text"] and found["judged_margin"] == margin
+    assert found["mistake_step"] == AT and found["wrong_answer"] == str(n - 2)
+    params = json.loads(found["rejected"]["made_by"]["params"])
+    assert params == {
+        "step": 2, "type": "execution", "strength": strength, "target": list(band), "margin": margin, "tries": 2,
+    }  # fmt: skip
+    assert found["rejected"]["made_by"]["seed"] == 8
+    assert len(model.asked) == 5 == aimed.calls_a_row()
+
+
+def test_a_margin_out_of_reach_drops_the_row() -> None:
+    aimed = stage(target_margin=(2, 3), judge="judge", tries=2)
+    far, _ = ran(aimed, row_at(AT), [*RATINGS, *DEGREES])
+    assert far == Drop("margin out of reach", {"margin": 1.0, "strength": "subtle"})
+    unsound, _ = ran(aimed, row_at(AT), [*RATINGS, ("Step: 2", told(mistake_step=1))])
+    assert unsound == Drop("another error than the one asked for", {"step": 2, "kind": "execution"})
+    unrated, model = ran(aimed, row_at(AT), [rating(CLEAN, "good")])
+    assert unrated.reason == "rate: unparsable" and not any("Step: 2" in text for text in model.asked)
+    assert len(stage(target_margin=(3, 2)).faults()) == 2
+    both = stage(target_margin=(4, 6), judge="judge", emit="both", markers=("Wait",))
+    script = [*RATINGS, ("What a checker found", "all is 12.\n#### 10"), *DEGREES]
+    assert [row["judged_margin"] for row in ran(both, row_at(AT), script)[0]] == [5.0, None]
 
 
 def test_without_a_reference_the_solutions_own_end_counts() -> None:
