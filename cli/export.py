@@ -13,7 +13,7 @@ from ..core.runs import open_run
 from ..formats.dialects import DIALECTS, dialect
 from ..formats.splits import splits_of
 from ..formats.write_parquet import WriteParquet
-from .opened import OutsideRun, Reading, check_columns, is_run, known, mapped, read_run, rows_after
+from .opened import OutsideRun, Reading, check_columns, is_run, known, mapped, read_run, rows_after, written_over
 from .parts import Part, assembled
 
 FORMS: Final = ("auto", "text", "messages")
@@ -88,11 +88,9 @@ def replace_form(writer: WriteParquet, form: str) -> WriteParquet:
 
 def _apart(request: ExportRequest) -> None:
     """The data may not lie where it is to be written."""
-    data, out = Path(request.data).expanduser(), request.out.resolve()
-    if data.exists() and (data.resolve() == out or out in data.resolve().parents):
-        raise InputError(
-            "the dataset would be written over what it is read from", place=str(request.out), hint="-o DIR"
-        )
+    if written_over(request.out, Path(request.data)):
+        cause = "the dataset would be written over what it is read from"
+        raise InputError(cause, place=str(request.out), hint="give another folder with -o")
 
 
 def _written(request: ExportRequest, writer: WriteParquet, scratch: Path) -> list[Part]:

@@ -212,6 +212,33 @@ def push(
 
 
 @app.command()
+def pull(
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="owner/name on the Hugging Face Hub.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder; default: the repository's name.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit; default: the latest.")] = None,
+    json_: Json = False,
+) -> None:
+    """Bring a dataset from the Hugging Face Hub; what is there and unchanged is not fetched again."""
+    from .pull import pull_dataset
+
+    pull_dataset(repo, out, revision, json_)
+
+
+@app.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(metavar="SHARDS…", help="Run folders of shards, or dataset folders.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The dataset's folder.")],
+    partial: Annotated[bool, typer.Option("--partial", help="Merge what is there, though shards are missing.")] = False,
+    json_: Json = False,
+) -> None:
+    """The shards of a run, or several datasets, as one: no row twice, no prompt in both train and test."""
+    from .merge import MergeRequest
+    from .merge import merge as merge_parts
+
+    merge_parts(MergeRequest(tuple(parts), out, partial, json_))
+
+
+@app.command()
 def train(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A dataset of pairs.")],
     with_: Annotated[str, typer.Option("--with", help="dpo or reward_head")],

@@ -99,6 +99,12 @@ def read_run(source: Source, folder: Path, *then: Stage, name: str = "read") -> 
     return execute(make_plan(parse_recipe(text, f"rather {name}")), RunOptions(folder), Silent())
 
 
+def written_over(out: Path, data: Path) -> bool:
+    """Whether a dataset written to `out` would take the place of `data`."""
+    whole, target = data.expanduser().resolve(), out.expanduser().resolve()
+    return data.exists() and (whole == target or target / "data" in (whole, *whole.parents))
+
+
 def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:
     """(name, rows) of a stage, the last one that has rows if none is named."""
     if stage is not None:
