@@ -25,9 +25,11 @@ def among_passes(passes: np.ndarray, wanted: int, cap: int, rng: np.random.Gener
     """Rows (first [k], second [k]) of W × W, k ≤ `wanted`: no pair twice, no row in more than `cap` of them."""
     ring = rng.permutation(passes)
     n = len(ring)
-    first, second, left = [], [], np.full(n, cap)
+    first: list[np.ndarray] = []
+    second: list[np.ndarray] = []
+    left = np.full(n, cap)
     for step in range(1, n // 2 + 1):
-        if sum(map(len, first)) >= wanted or cap < 1:
+        if sum(len(part) for part in first) >= wanted or cap < 1:
             break
         starts = np.arange(n if 2 * step < n else step)
         ends = (starts + step) % n
