@@ -1,4 +1,4 @@
-"""The nearest other prompt of each row, and its answer: what a topic swap is made from."""
+"""The nearest other prompt of each row, and its answer: what a topic swap is made from, and a near miss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from ..core.knn import nearest
 from ..core.narrow import Narrow
 from ..core.registry import register
-from ..core.row import answer_text
+from ..core.row import answer_text, last_user_text
 from ..core.stage import Column, Columns, Context, Fit
 from .vectors import present_vectors
 
@@ -19,18 +19,20 @@ from .vectors import present_vectors
 @final
 @register("embed.neighbor")
 class EmbedNeighbor(Fit):
-    """Find, for each row, the most similar row of a different prompt, and copy its answer.
+    """Find, for each row, the most similar row of a different prompt, and copy its answer and last message.
 
     Prompts are compared once each, at their first row that has a vector and an answer. A prompt
     more similar than `most` counts as the same prompt in other words and is passed over; when all
-    `among` nearest are, or when the row lacks a vector or an answer, the three columns are null.
+    `among` nearest are, or when the row lacks a vector or an answer, the columns are null.
     """
 
-    reads = ("id", "prompt_hash", "{vector}", "{answer}?")
+    version = 2
+    reads = ("id", "prompt?", "prompt_hash", "{vector}", "{answer}?")
     writes = (
         Column("neighbor_id", "id of the row whose prompt is nearest", pa.string()),
         Column("neighbor_similarity", "cosine of the two prompts", pa.float64(), "cosine", -1, 1, "neither"),
         Column("neighbor_answer", "text of that row's answer", pa.string()),
+        Column("neighbor_prompt", "text of the last message of that row's prompt", pa.string()),
     )
     paper = "Topic-level Preference Overwriting, arXiv 2411.17265 (the swap); nearest neighbour: house"
 
@@ -61,10 +63,12 @@ class EmbedNeighbor(Fit):
             similarity[rows] = np.where(found, cosine, np.nan)[member]
         take = pa.array(np.maximum(partner, 0), mask=partner < 0)
         blank = pa.nulls(n, pa.string())
+        asked = last_user_text(narrow.column("prompt")) if "prompt" in narrow.names else blank
         return {
             "neighbor_id": narrow.column("id").take(take),
             "neighbor_similarity": pa.array(similarity, mask=partner < 0),
             "neighbor_answer": blank if text is None else text.take(take),
+            "neighbor_prompt": asked.take(take),
         }
 
     def _answers(self, narrow: Narrow) -> pa.Array | None:

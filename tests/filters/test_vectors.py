@@ -111,9 +111,24 @@ def test_rows_without_vector_or_answer_neither_give_nor_take(tmp_path: Path) -> 
     assert neighbours(tmp_path, [10], ["a"]) == [(None, None, None)]
 
 
+def test_the_neighbours_last_message_is_copied(tmp_path: Path) -> None:
+    asked = [["Hello.", "Who wrote Faust?"], ["Who wrote Hamlet?"], ["Bake bread."]]
+    columns = {
+        "id": ["a", "b", "c"], "prompt_hash": [1, 2, 3],
+        "prompt": pa.array([[{"role": "user", "content": text} for text in texts] for texts in asked], MESSAGES),
+        "prompt_vector": arrow_vectors(np.array([[1, 0.1], [1, 0.5], [0, 1]], np.float32)),
+    }  # fmt: skip
+    found = EmbedNeighbor().fit(narrow_of(tmp_path, columns), None)  # type: ignore[arg-type]
+    expected = ["Who wrote Hamlet?", "Who wrote Faust?", "Who wrote Hamlet?"]
+    assert pa.array(found["neighbor_prompt"]).to_pylist() == expected
+    far = EmbedNeighbor(most=0.1).fit(narrow_of(tmp_path, columns), None)  # type: ignore[arg-type]
+    assert pa.array(far["neighbor_prompt"]).to_pylist() == ["Bake bread.", None, "Who wrote Faust?"]
+
+
 @pytest.mark.parametrize("name", ["chosen", "reply"])
 def test_without_the_answer_column_only_ids_are_found(tmp_path: Path, name: str) -> None:
     columns = {"id": ["a", "b"], "prompt_hash": [1, 2], "prompt_vector": arrow_vectors(np.eye(2, dtype=np.float32))}
     found = EmbedNeighbor(answer=name).fit(narrow_of(tmp_path, columns), None)  # type: ignore[arg-type]
     assert pa.array(found["neighbor_id"]).to_pylist() == ["b", "a"]
     assert pa.array(found["neighbor_answer"]).to_pylist() == [None, None]
+    assert pa.array(found["neighbor_prompt"]).to_pylist() == [None, None]

@@ -35,6 +35,7 @@ def test_a_row_in_full() -> None:
     origin = rejected.pop("made_by")
     assert json.loads(origin.pop("params")) == {
         "instruction": OTHER, "similarity": round(found["instruction_similarity"], 4), "written": True,
+        "strength": "clear",
     }  # fmt: skip
     assert origin == {
         "stage": "synth.neighbor_instruction", "method": "answer to a neighbouring instruction",
@@ -45,7 +46,7 @@ def test_a_row_in_full() -> None:
     lure = found.pop("lure")
     assert lure == pytest.approx(cosine(PROMPT, text) - cosine(PROMPT, ROW["chosen"]["text"]), abs=1e-6)
     assert found == {
-        "verdict": "prefer", "neighbor_instruction": OTHER, 
+        "verdict": "prefer", "neighbor_instruction": OTHER, "judged_margin": None,
         "instruction_similarity": pytest.approx(cosine(PROMPT, OTHER), abs=1e-6),
     }  # fmt: skip
     assert [text for text in model.asked if text == OTHER] == [OTHER], "it is answered as it stands"
@@ -69,6 +70,54 @@ def test_a_column_of_instructions_needs_no_writer() -> None:
     assert NeighborInstruction(instruction="near").calls_a_row() == 1 and NeighborInstruction().calls_a_row() == 3
     assert "near" in NeighborInstruction(instruction="near").columns_read()
     assert made(ROW | {"near": None}, [], instruction="near")[0] == Drop("no other instruction")
+
+
+def rating(text: str, points: str) -> tuple[list[str], str]:
+    return (["from 1 (useless", f"# Answer\n{text}"], points)
+
+
+NEAR, FAR = "List three big mammals that live in the sea.", "List three stories of the sea."
+ANSWERS = {NEAR: "Three mammals of the sea are whales.", OTHER: SOUND[1][1], FAR: "Three tales that live in the sea."}
+WRITTEN = [("easily overlooked", NEAR), ("another property", OTHER), ("words in common", FAR)]
+MARKS = [rating("Whales, dolphins", "9")]
+MARKS += [rating(text, mark) for text, mark in zip(ANSWERS.values(), ("8", "4", "1"), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("first", "band", "instruction", "strength", "margin"),
+    [
+        ("gross", (4, 6), OTHER, "clear", 5.0),
+        ("clear", (0.5, 2), NEAR, "subtle", 1.0),
+        ("subtle", (4, 6), OTHER, "clear", 5.0),
+        ("clear", (7, 9), FAR, "gross", 8.0),
+    ],
+)
+def test_a_margin_is_aimed_at(first: Any, band: Any, instruction: str, strength: str, margin: float) -> None:
+    """Too good an answer to the prompt is followed by one to an instruction further off, too bad a one by a nearer."""
+    options: dict[str, Any] = {"strength": first, "target_margin": band, "judge": "judge", "least": 0.3}
+    [found], model = made(ROW, [*MARKS, *WRITTEN, *ANSWERS.items()], **options)
+    assert found["neighbor_instruction"] == instruction and found["judged_margin"] == margin
+    assert found["rejected"]["text"] == ANSWERS[instruction]
+    params = json.loads(found["rejected"]["made_by"]["params"])
+    told = {"strength": strength, "target": list(band), "margin": margin, "tries": 2, "written": True}
+    assert {name: params[name] for name in told} == told and found["rejected"]["made_by"]["seed"] == 8
+    assert len(model.asked) == 7 == NeighborInstruction(**options).calls_a_row()
+
+
+def test_a_margin_out_of_reach_drops_the_row() -> None:
+    options: dict[str, Any] = {"target_margin": (2, 3), "judge": "judge", "least": 0.3}
+    far, _ = made(ROW, [*MARKS, *WRITTEN, *ANSWERS.items()], **options)
+    assert far == Drop("margin out of reach", {"margin": 1.0, "strength": "subtle"})
+    unlike = [("another on the same matter", ["Sing a song of love.", OTHER])]
+    second, _ = made(ROW, [*MARKS, *unlike, *ANSWERS.items()], **options | {"target_margin": (4, 6)})
+    assert second[0]["neighbor_instruction"] == OTHER, "a try that is no neighbour is followed by another"
+    column = {"instruction": "near"} | options | {"target_margin": (4, 6)}
+    [fits], model = made(ROW | {"near": OTHER}, [*MARKS, *ANSWERS.items()], **column)
+    assert fits["judged_margin"] == 5.0 and len(model.asked) == 3 == NeighborInstruction(**column).calls_a_row()
+    assert "strength" not in json.loads(fits["rejected"]["made_by"]["params"])
+    goes, _ = made(ROW | {"near": FAR}, [*MARKS, *ANSWERS.items()], **column)
+    assert goes == Drop("margin out of reach", {"margin": 8.0, "strength": "clear"})
+    assert len(NeighborInstruction(target_margin=(3, 2)).faults()) == 2
 
 
 def test_pitfall_an_answer_nobody_falls_for_teaches_nothing() -> None:
