@@ -10,11 +10,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Chats, Names
 from ..core.stage import Column, Columns, Context, Score
 from ..models.answers import Of, answers_in, columns_of, laid_out, sides
 from ..models.asking import shared_outcome
 from ..models.verdict import Verdict
-from .judging import Judges, Names, asides, digests, pictures_of, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 from .panel import Combine, names_of, side_by_side, together, wrote
 from .scoring import Exam, Examiner, Scale
 
@@ -49,7 +50,7 @@ class JudgePanel(Score):
     )
     paper = "PoLL, arXiv 2404.18796; Panel of Peers, arXiv 2509.01610"
 
-    judges: Judges = ("judge",)
+    judges: Chats = ("judge",)
     """The judges."""
     of: Of = "pair"
     """What is scored: both sides of a pair, every candidate, or the chosen answer."""

@@ -9,11 +9,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Chats, Names
 from ..core.stage import Column, Columns, Context, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead
-from .judging import Judges, Names, asides, digests, pictures_of, template, template_faults, texts_of
+from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 from .panel import majority, names_of, side_by_side, together, wrote
 
 _HELPS: Final = ("reference", "metrics")
@@ -55,7 +56,7 @@ class JudgePanelPairwise(Score):
     )
     paper = "PoLL, arXiv 2404.18796"
 
-    judges: Judges = ("judge",)
+    judges: Chats = ("judge",)
     """The judges; an odd number leaves fewer ties."""
     column: str = "panel_p"
     """Name of the chance: columns begin with it."""

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Final
 
 import pyarrow as pa
-from pydantic import BeforeValidator, Field
 
 from ..core.row import answer_text, prompt_text
-from ..core.stage import ModelOf
 from ..models.asking import Templates
 from ..models.pictures import Part, picture_part
 
 JUDGES: Final = Templates(Path(__file__).resolve().parent / "templates")
 template, template_faults, digests = JUDGES.load, JUDGES.faults, JUDGES.digests
-
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-Judges = Annotated[tuple[str, ...], BeforeValidator(_several), ModelOf("chat"), Field(min_length=1)]
-"""One chat model or several, by nickname."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
 def texts_of(batch: pa.Table, *names: str) -> list[list[str | None]]:

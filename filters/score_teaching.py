@@ -13,12 +13,13 @@ from pydantic import Field
 
 from ..core.final_answer import final_answer
 from ..core.registry import register
+from ..core.several import Chats
 from ..core.stage import Column, Columns, Context, FileOf, ModelOf, Score
 from ..core.text_columns import SUFFIXES, file_digest
 from ..models.answers import Answer, answers_in, laid_out
 from ..models.verdict import Verdict, ask_verdicts
 from .exam_problems import TEMPLATE, Lesson, Problem, mark_of, problems_in, read_work
-from .judging import Judges, digests, texts_of
+from .judging import digests, texts_of
 
 
 @final
@@ -44,7 +45,7 @@ class Teaching(Score):
 
     exams: Annotated[str, FileOf()]
     """Parquet or JSON-lines file of problems with their right answers."""
-    students: Judges = ("student",)
+    students: Chats = ("student",)
     """Who is taught, one chat model or several."""
     encoder: Annotated[str, ModelOf("text_encoder")] = "static"
     """By which problems near to the row's are found."""

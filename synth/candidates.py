@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.several import Chats
+from ..core.stage import Column, Context, Dropped, Map, Row
 from ..models.readers import read_text
 from .making import TEMPLATES, answer, answered, made_by, messages_of, read_answer, sample_seeds, together
-
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 @final
@@ -48,7 +45,7 @@ class Candidates(Map):
     )
     paper = "sampling as in ReST-EM, arXiv 2312.06585; grid and personas: house"
 
-    writers: Annotated[tuple[str, ...], BeforeValidator(_several), ModelOf("chat"), Field(min_length=1)] = ("writer",)
+    writers: Chats = ("writer",)
     """Chat models that answer, by nickname."""
     samples: Annotated[int, Field(ge=1, le=1024)] = 4
     """Answers asked of each model at each setting and persona."""

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, final
+from typing import Any, Final, final
 
-from pydantic import BeforeValidator, Field
-
-from ..core.stage import Dropped, ModelOf, Row
+from ..core.stage import Dropped, Row
 from ..models.pictures import Part
 from ..models.readers import read_json
 from .critique_units import UNIT_SCHEMA, Unit, units_of
 from .making import Writer
 
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-Chats = Annotated[tuple[str, ...], BeforeValidator(_several), ModelOf("chat"), Field(min_length=1)]
-"""One chat model or several, by nickname."""
 LABELS: Final = (
     "correct",
     "wrong_location",

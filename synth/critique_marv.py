@@ -10,9 +10,9 @@ from pydantic import Field
 
 from ..core.paid import PaidModel
 from ..core.registry import register
+from ..core.several import Chats
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, rated
-from .critique_agents import Chats
 from .making import TEMPLATES, Writer, answer_of, pictures_of, together
 
 SIDES: Final = ("chosen", "rejected", "control")

@@ -13,11 +13,12 @@ from pydantic import Field
 from ..core.errors import RowError
 from ..core.hashing import digest
 from ..core.registry import register
+from ..core.several import Several
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.imaging import bytes_of
 from .degraded_conditions import Conditions, TextMode, VisualMode, hallucinated, shrunk, worse_picture
 from .making import TEMPLATES, Writer, prompt_of, together
-from .painting import SEED_BITS, Easel, Several, reference_of
+from .painting import SEED_BITS, Easel, reference_of
 
 PROMPTS = "degrade_conditions"
 

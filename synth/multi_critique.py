@@ -9,9 +9,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Chats
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.answers import Of, sides
-from .critique_agents import Chats, Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
+from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together

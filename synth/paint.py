@@ -10,9 +10,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Painters
 from ..core.stage import Column, Context, Drop, Map, Row
 from .making import prompt_of
-from .painting import SEED_BITS, Easel, NagScales, Painters, UseImage, painted_all, reference_of, sampling
+from .painting import SEED_BITS, Easel, NagScales, UseImage, painted_all, reference_of, sampling
 
 
 @final

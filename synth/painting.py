@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, final
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from ..core.paid import PaidModel
-from ..core.stage import Dropped, ModelOf, Row
+from ..core.stage import Dropped, Row
 from ..models.imaging import bytes_of
 from ..models.painter import Nag, Painting, Sampling, paint, painting_request
 from .making import made_by, together
@@ -19,14 +19,6 @@ SEED_BITS: Final = 32
 """Width of a drawn seed: painters elsewhere take no wider one."""
 
 
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-Painters = Annotated[tuple[str, ...], BeforeValidator(_several), ModelOf("painter"), Field(min_length=1)]
-"""One painter or several, by nickname."""
-Several = BeforeValidator(_several)
-"""Lets a list option be given as one string."""
 NagScales = tuple[Annotated[float, Field(ge=1)], Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0, le=1)]]
 """Scale, τ and α of normalized attention guidance."""
 

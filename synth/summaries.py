@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, final
+from typing import Annotated, Final, final
 
 import pyarrow as pa
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Chats
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.asking import request
 from ..models.readers import read_json
@@ -31,10 +32,6 @@ _SHARES: Final = tuple(
     for side in ("chosen", "rejected")
     for name in (*DIMENSIONS, "composite")
 )
-
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 @final
@@ -62,7 +59,7 @@ class Summaries(Map):
     )
     paper = "FeedSum (SummLlama3), arXiv 2410.13116; scores: FineSurE, arXiv 2407.00908 (least and gap: house)"
 
-    writers: Annotated[tuple[str, ...], BeforeValidator(_several), ModelOf("chat"), Field(min_length=1)] = ("writer",)
+    writers: Chats = ("writer",)
     """Who summarises: one model or several, best of very different strength."""
     samples: Annotated[int, Field(ge=1, le=16)] = 1
     """Summaries of each model."""

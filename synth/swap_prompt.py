@@ -10,9 +10,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
+from ..core.several import Several
 from ..core.stage import Column, Context, Drop, Map, Row
 from .making import answer, made_by, prompt_of
-from .painting import Several
 from .prompt_slots import SLOTS, Slot, Swap, swaps
 
 _LOGGED = pa.list_(

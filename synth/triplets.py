@@ -11,10 +11,11 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.row import IMAGE
+from ..core.several import Names
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
 from ..models.painter import Sampling
 from .making import prompt_of
-from .painting import SEED_BITS, Easel, Several, reference_of
+from .painting import SEED_BITS, Easel, reference_of
 
 STYLES = (
     "oil painting", "watercolour", "pencil sketch", "pixel art", "woodcut print", "stained glass", "charcoal drawing",
@@ -56,9 +57,9 @@ class Triplets(Map):
     """The painter that takes a style off; unused with `start: content`."""
     start: Literal["content", "stylised"] = "content"
     """What the row's first image is."""
-    styles: Annotated[tuple[str, ...], Several, Field(min_length=1)] = STYLES
+    styles: Names = STYLES
     """Styles in words, one drawn for each row."""
-    others: Annotated[tuple[str, ...], Several, Field(min_length=1)] = OTHERS
+    others: Names = OTHERS
     """Subjects of the style reference, one drawn for each row."""
     each: Annotated[int, Field(ge=1, le=64)] = 1
     """Triplets of one row, each in another style."""
