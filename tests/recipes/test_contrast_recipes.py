@@ -12,6 +12,27 @@ from .test_overwriting_recipes import NOUNS, calls, faked, pairs, written
 
 
 def test_neighbouring_instructions(tmp_path: Path) -> None:
+    """Four of eleven prompts have a near one; a judge confirms three of their answers as worse."""
+    said: list[tuple[str | list[str], str | list[str]]] = [
+        (["one word: A, B or tie", f"# Answer A\nThe {noun} is hardly"], "A" if noun == "harbour" else "B")
+        for noun in NOUNS
+    ]
+    said.append(("one word: A, B or tie", "A"))
+    said += [(f"Tell me about the {noun}.", f"The {noun} is hardly what I can tell you about.") for noun in NOUNS]
+    view = faked("llmbar-neighbor", pairs().drop_columns("rejected"), tmp_path, said)
+    found = written(tmp_path)
+    near = {"treaty": "senate", "senate": "treaty", "harbour": "treaty"}
+    assert {row["prompt"]: row["neighbor_instruction"] for row in found} == {
+        f"Tell me about the {noun}.": f"Tell me about the {other}." for noun, other in near.items()
+    }
+    assert all(row["confirmed_p"] == 1.0 and 0.5 < row["instruction_similarity"] < 0.98 for row in found)
+    dropped = {count.stage: count.dropped for count in view.funnel}
+    assert dropped["synth.neighbor_instruction"] == {"instructions too unlike": 7}
+    assert dropped["synth.confirm_worse"] == {"not confirmed: the orders disagree": 1}, "the whale's, by the harbour"
+    assert calls(view) == 3 * 4 - 1, "two prompts have one neighbour, whose answer is paid for once"
+
+
+def test_written_neighbouring_instructions(tmp_path: Path) -> None:
     """A judge confirms all but one; one prompt needs a second variation."""
     said: list[tuple[str | list[str], str | list[str]]] = [
         (["one word: A, B or tie", f"# Answer A\nThe {noun} is hardly"], "B") for noun in NOUNS[1:]
@@ -24,7 +45,9 @@ def test_neighbouring_instructions(tmp_path: Path) -> None:
         said += [(other, wrong)]
     said.append(("one word: A, B or tie", "A"))
     rows = pairs().drop_columns("rejected")
-    view = faked("llmbar-neighbor", rows, tmp_path, [(c, r[::-1] if isinstance(r, list) else r) for c, r in said])
+    script = [(texts, reply[::-1] if isinstance(reply, list) else reply) for texts, reply in said]
+    more = {"synth.neighbor_instruction": {"instruction": None}}
+    view = faked("llmbar-neighbor", rows, tmp_path, script, more)
     found = written(tmp_path)
     assert len(found) == len(NOUNS) - 1 and {row["confirmed_p"] for row in found} == {1.0}
     assert all(row["rejected"].endswith("in verse.") and row["instruction_similarity"] > 0.5 for row in found)
