@@ -26,6 +26,7 @@ _IDS: Final = ("source_id", "id", "prompt_id", "pair_id", "post_id", "uid", "uui
 class Sight:
     """A source looked at: its schema, its columns under our names, and what the first rows' strings hold."""
 
+    tables: Tables
     schema: pa.Schema
     view: View
     forms: Mapping[str, str]
@@ -44,14 +45,14 @@ class Assembly:
     groups: Sequence[Group]
     fields: Mapping[str, pa.Field]
 
-    def batches(self, tables: Tables, columns: Collection[str] | None) -> Iterator[pa.Table]:
+    def batches(self, columns: Collection[str] | None) -> Iterator[pa.Table]:
         """Rows of the wanted columns (None = all); only what these are made from is read."""
         wanted = [name for name in self.fields if columns is None or name in columns]
         groups = [group for group in self.groups if set(group.makes) & set(wanted)]
         needs = {name for group in groups for name in group.needs} - {"read_error"}
         sources = self.sight.view.sources(needs)
         schema = pa.schema([self.fields[name] for name in wanted])
-        for table in tables.read(pa.schema([field for field in self.sight.schema if field.name in sources])):
+        for table in self.sight.tables.read(pa.schema([field for field in self.sight.schema if field.name in sources])):
             arrays = self.sight.view.apply(table, needs)
             arrays["read_error"] = _errors(table)
             made: dict[str, pa.Array] = {}
@@ -73,14 +74,14 @@ def sighted(tables: Tables, mapping: Mapping[str, str], exact: bool) -> Sight:
     there = {name for name in strings if view.paths[name][0] in first.column_names}
     forms = {name: form_of(array) for name, array in view.apply(first, there).items()}
     marked = {name: "json" for name, field in view.fields.items() if (field.metadata or {}).get(b"form") == b"json"}
-    return Sight(schema, view, forms | marked)
+    return Sight(tables, schema, view, forms | marked)
 
 
 def with_texts(sight: Sight, mapping: Mapping[str, str], names: Collection[str]) -> Sight:
     """The same, numbers in these columns read as the text they are written as."""
     texts = {path[0] for name, path in sight.view.paths.items() if name in names and len(path) == 1}
     schema = pa.schema([as_text(field) if field.name in texts else field for field in sight.schema])
-    return Sight(schema, viewed(schema, mapping), sight.forms)
+    return Sight(sight.tables, schema, viewed(schema, mapping), sight.forms)
 
 
 def assembled(sight: Sight, groups: list[Group], fields: dict[str, pa.Field], consumed: Collection[str]) -> Assembly:

@@ -8,7 +8,6 @@ from typing import Literal, final
 
 import pyarrow as pa
 
-from ..core.errors import InputError
 from ..core.registry import register
 from ..core.stage import Source
 from .assembly import Assembly, assembled, sighted, with_texts
@@ -16,7 +15,7 @@ from .hub_tables import open_tables
 from .labels import Meaning
 from .layouts import LayoutName, detect
 from .pair_columns import PairColumns, types_of
-from .tables import Tables
+from .tables import Tables, faults_of
 
 
 @final
@@ -65,12 +64,11 @@ class ReadPairs(Source):
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[pa.Table]:
         """Rows in the order of files and lines."""
-        tables = self._tables()
-        yield from self._assembly(tables, exact=True).batches(tables, columns)
+        yield from self._assembly(exact=True).batches(columns)
 
     def schema_names(self) -> Sequence[str]:
         """The columns that the first rows give."""
-        return list(self._assembly(self._tables(), exact=False).fields)
+        return list(self._assembly(exact=False).fields)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of the files, or the Hub's commit."""
@@ -86,17 +84,13 @@ class ReadPairs(Source):
 
     def faults(self) -> Sequence[str]:
         """A missing file, mapped columns that are not there, no pair to be found."""
-        try:
-            self.schema_names()
-        except InputError as error:
-            return [error.show()]
-        return []
+        return faults_of(self.schema_names)
 
     def _tables(self) -> Tables:
         return open_tables(self.path, self.split, self.config, self.revision, self.bad_lines == "drop")
 
-    def _assembly(self, tables: Tables, exact: bool) -> Assembly:
-        sight = sighted(tables, self.columns, exact)
+    def _assembly(self, exact: bool) -> Assembly:
+        sight = sighted(self._tables(), self.columns, exact)
         layout = detect(sight.view.fields, sight.forms, self.layout)
         if self.label_means != "auto" and layout.label is not None:
             layout = replace(layout, meaning=self.label_means)

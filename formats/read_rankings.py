@@ -10,13 +10,12 @@ from typing import Any, final
 
 import pyarrow as pa
 
-from ..core.errors import InputError
 from ..core.registry import register
 from ..core.row import COLUMNS
 from ..core.stage import Source
 from .hub_tables import open_tables
 from .rankings import Ranked, grouped, ranked
-from .tables import Tables
+from .tables import Tables, faults_of
 
 PIECE = 512
 """Prompts a table: with images a table stays small."""
@@ -63,7 +62,7 @@ class ReadRankings(Source):
 
     def schema_names(self) -> Sequence[str]:
         """The columns rows will have."""
-        return self._schema().names
+        return list(self._schema().names)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of the files, or the Hub's commit."""
@@ -75,11 +74,8 @@ class ReadRankings(Source):
 
     def faults(self) -> Sequence[str]:
         """A missing file or folder, no answers, no numbers."""
-        try:
-            self._schema()
-        except InputError as error:
-            return [error.show()]
-        return [f"no folder {self.images}"] if self.images and not Path(self.images).expanduser().is_dir() else []
+        unseen = self.images and not Path(self.images).expanduser().is_dir()
+        return faults_of(self._schema) or ([f"no folder {self.images}"] if unseen else [])
 
     def _row(self, members: Sequence[Any], folder: Path | None) -> dict[str, Any]:
         place, first = self._place, members[0]

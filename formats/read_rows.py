@@ -7,7 +7,6 @@ from typing import Final, Literal, final
 
 import pyarrow as pa
 
-from ..core.errors import InputError
 from ..core.registry import register
 from ..core.row import COLUMNS
 from ..core.stage import Source
@@ -17,7 +16,7 @@ from .dialogues import is_prompt, messages_of
 from .hub_tables import open_tables
 from .pair_columns import Arrays, Group
 from .parting import without_last_cue
-from .tables import Tables
+from .tables import Tables, faults_of
 
 _CONTENT: Final = ("prompt", "chosen", "rejected")
 
@@ -49,12 +48,11 @@ class ReadRows(Source):
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[pa.Table]:
         """Rows in the order of files and lines."""
-        tables = self._tables()
-        yield from self._assembly(tables, exact=True).batches(tables, columns)
+        yield from self._assembly(exact=True).batches(columns)
 
     def schema_names(self) -> Sequence[str]:
         """The columns that the first rows give."""
-        return list(self._assembly(self._tables(), exact=False).fields)
+        return list(self._assembly(exact=False).fields)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of the files, or the Hub's commit."""
@@ -70,17 +68,13 @@ class ReadRows(Source):
 
     def faults(self) -> Sequence[str]:
         """A missing file, or mapped columns that are not there."""
-        try:
-            self.schema_names()
-        except InputError as error:
-            return [error.show()]
-        return []
+        return faults_of(self.schema_names)
 
     def _tables(self) -> Tables:
         return open_tables(self.path, self.split, self.config, self.revision, self.bad_lines == "drop")
 
-    def _assembly(self, tables: Tables, exact: bool) -> Assembly:
-        sight = sighted(tables, self.columns, exact)
+    def _assembly(self, exact: bool) -> Assembly:
+        sight = sighted(self._tables(), self.columns, exact)
         sight = with_texts(sight, self.columns, [name for name in _CONTENT if name in sight.view.fields])
         groups = [Group((name,), (name,), make) for name, make in _makers(sight).items()]
         consumed = [group.makes[0] for group in groups]

@@ -172,6 +172,15 @@ def _nearby(path: Path) -> str:
     return did_you_mean(path.name, [file.name for file in folder.iterdir()]) or f"readable are {', '.join(KINDS)}"
 
 
+def faults_of(look: Callable[[], object]) -> list[str]:
+    """What is wrong with a source by the InputError a first look at it raises; empty where it raises none."""
+    try:
+        look()
+    except InputError as error:
+        return [error.show()]
+    return []
+
+
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     try:
