@@ -175,12 +175,12 @@ def without_answer(columns: pa.Table) -> np.ndarray:
     lost = np.zeros(columns.num_rows, bool)
     for name in columns.column_names:
         if name.endswith(("_outcome", "_outcomes")):
-            column = flat(columns[name])
-            if pa.types.is_list(column.type):
-                rows = pc.list_parent_indices(column).filter(pc.equal(column.flatten(), "failed"))
-                lost[rows.to_numpy(zero_copy_only=False)] = True
-            elif pa.types.is_string(column.type):
-                lost |= pc.fill_null(pc.equal(column, "failed"), False).to_numpy(zero_copy_only=False)
+            column, rows = flat(columns[name]), np.arange(columns.num_rows)
+            while pa.types.is_list(column.type):
+                rows = rows[pc.list_parent_indices(column).to_numpy(zero_copy_only=False)]
+                column = column.flatten()
+            if pa.types.is_string(column.type):
+                lost[rows[pc.fill_null(pc.equal(column, "failed"), False).to_numpy(zero_copy_only=False)]] = True
     return np.flatnonzero(lost)
 
 

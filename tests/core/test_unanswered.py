@@ -63,7 +63,8 @@ def test_outcomes_of_every_form_are_looked_at() -> None:
         {
             "a_outcome": ["ok", "failed", None, "refused", "ok"],
             "b_outcomes": [["ok"], ["failed", "failed"], None, [], ["ok", "failed"]],
+            "c_outcomes": [None, [["ok"]], [["ok", "ok"], ["failed"]], [], [[]]],
             "note": ["failed"] * 5,
         }
     )
-    assert without_answer(table).tolist() == [1, 4]
+    assert without_answer(table).tolist() == [1, 2, 4]

@@ -16,7 +16,7 @@ from ..judges import Said, candidates, judged, pairs, with_chances
 ONE = pairs(("Which camera?", "buy the Zoomtron", "I cannot know"))
 BAD = [
     ("", "unparsable"),
-    (CallRefused("policy"), "refused"),
+    (CallRefused("400: content policy"), "refused"),
     (Reply("", "content_filter"), "refused"),
     (CallError("gone"), "failed"),
 ]

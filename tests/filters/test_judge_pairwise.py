@@ -55,7 +55,7 @@ def test_half_of_a_soft_tie_goes_to_each() -> None:
     [
         ("perhaps", "unparsable"),
         (Reply("", "content_filter"), "refused"),
-        (CallRefused("not allowed"), "refused"),
+        (CallRefused("400: content policy"), "refused"),
         (Reply("I think that", "length"), "truncated"),
         (CallError("gone"), "failed"),
     ],

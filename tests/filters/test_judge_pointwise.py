@@ -68,7 +68,7 @@ def test_without_log_probabilities_the_samples_count() -> None:
     [
         ("great", "unparsable"),
         ("I'm sorry, I cannot judge that.", "refused"),
-        (CallRefused("policy"), "refused"),
+        (CallRefused("400: content policy"), "refused"),
         (Reply("The answer is", "length"), "truncated"),
         ("11", "off_scale"),
         (CallError("gone"), "failed"),

@@ -23,7 +23,7 @@ RUBRIC = [
 BAD = [
     ("well", "unparsable"),
     (Reply("", "content_filter"), "refused"),
-    (CallRefused("policy"), "refused"),
+    (CallRefused("400: content policy"), "refused"),
     (Reply('{"1": {"me', "length"), "truncated"),
     (CallError("gone"), "failed"),
 ]
