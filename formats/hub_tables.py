@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ..core.errors import InputError, did_you_mean
 from ..core.hashing import digest
-from .tables import FileTables, Tables, find_files
+from .tables import FileTables, Tables, find_files, suffix
 from .unified import conformed, plain
 
 _ROWS: Final = 16_384
@@ -24,12 +24,15 @@ _REPO: Final = re.compile(r"^(?:hf://datasets/)?([\w.-]{1,96}/[\w.-]{1,96})$")
 
 
 def open_tables(path: str, split: str, config: str, revision: str, drop: bool) -> Tables:
-    """What `path` names: a folder that `datasets` saved, files, or a dataset of the Hub. Raises InputError."""
+    """What `path` names: a folder that `datasets` saved, files, or a dataset of the Hub. Raises InputError.
+
+    A path that ends like a data file is one: a Hub id that does so is written hf://datasets/owner/name.
+    """
     here = Path(path).expanduser()
     if (here / "dataset_dict.json").is_file() or (here / "state.json").is_file():
         return SavedTables(here, split)
     repo = _REPO.match(path)
-    if repo and not here.exists() and (path.startswith("hf://") or not here.parent.is_dir()):
+    if repo and (path.startswith("hf://") or not (here.exists() or here.parent.is_dir() or suffix(here))):
         return HubTables(repo[1], split, config, revision)
     return FileTables(find_files(path, split), drop)
 

@@ -168,7 +168,8 @@ def _of_split(files: list[Path], split: str, path: str) -> list[Path]:
 def _nearby(path: Path) -> str:
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
-        return f"there is no folder {folder}"
+        beside = [child.name for child in folder.parent.iterdir() if child.is_dir()] if folder.parent.is_dir() else []
+        return "; ".join(filter(None, (f"there is no folder {folder}", did_you_mean(folder.name, beside))))
     return did_you_mean(path.name, [file.name for file in folder.iterdir()]) or f"readable are {', '.join(KINDS)}"
 
 

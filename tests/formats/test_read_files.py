@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from rather.core.errors import InputError
 from rather.formats import columnar, jsonlines
+from rather.formats.hub_tables import HubTables, open_tables
 from rather.formats.read_pairs import ReadPairs
 from rather.formats.read_rows import ReadRows
 
@@ -278,6 +279,16 @@ def test_shards_of_a_split(tmp_path: Path) -> None:
         pq.write_table(pa.table({"n": [value]}), tmp_path / f"{split}-00000-of-00001.parquet")
     assert rows_of(tmp_path) == [{"n": 1}] and rows_of(tmp_path, split="test") == [{"n": 2}]
     assert "did you mean test?" in ReadRows(path=str(tmp_path), split="tset").faults()[0]
+
+
+def test_a_path_that_ends_like_a_data_file_is_no_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for path in ("date/pairs.parquet", "date/pairs.jsonl.gz", "date/pairs.csv.zst"):
+        told = ReadRows(path=path).faults()[0]
+        assert f"no readable file at {path}; there is no folder date; did you mean data?" in told
+    assert isinstance(open_tables("date/pairs", "train", "", "main", False), HubTables)
+    assert isinstance(open_tables("hf://datasets/date/pairs.json", "train", "", "main", False), HubTables)
 
 
 def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
