@@ -10,6 +10,7 @@ import email.utils
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, final
 from urllib.parse import urlsplit
 
@@ -116,13 +117,11 @@ class Endpoint:
 
 def wait_asked(headers: Mapping[str, str]) -> float:
     """Seconds an endpoint asks to wait: retry-after-ms, Retry-After (seconds or date), or its reset; 0 = not said."""
-    try:
+    with suppress(ValueError):  # a time nobody can read says nothing: the reset may
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
         if "retry-after" in headers:
             return _seconds(headers["retry-after"])
-    except ValueError:
-        pass
     resets = [_span(headers[f"x-ratelimit-reset-{kind}"]) for kind in ("requests", "tokens") if _spent(headers, kind)]
     return max(resets, default=0.0)
 
@@ -157,12 +156,10 @@ def _span(value: str) -> float:
 def _words(content: bytes) -> str:
     """The endpoint's own words: the message of its JSON error, or the beginning of the body; no secrets."""
     text = content[:4096].decode("utf-8", "replace")
-    try:
+    with suppress(ValueError, AttributeError, RecursionError):  # no JSON object: the body itself is told
         error = json.loads(content).get("error")
         if isinstance(error, dict):
             text = " ".join(str(error[name]) for name in ("message", "code", "type") if error.get(name))
         elif isinstance(error, str):
             text = error
-    except (ValueError, AttributeError, RecursionError):
-        pass
     return redact(" ".join(text.split())[:_TOLD]) or "(empty)"

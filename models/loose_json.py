@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 _FENCE: Final = re.compile(r"```[ \t]*(?:json[c5]?|JSON)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -26,12 +27,10 @@ def loose_json(text: str, *, repair: bool = True) -> Any:
     keys, comments, closing brackets that are missing.
     """
     stripped = text.strip()
-    try:
+    with suppress(ValueError, RecursionError):  # not JSON as a whole: some part of it may be
         value = _decoder.decode(stripped)
         if isinstance(value, (dict, list)):
             return value
-    except (ValueError, RecursionError):
-        pass
     fenced = [part.strip() for part in _FENCE.findall(text)] if "```" in text else []
     for part in [*reversed(fenced), stripped]:
         found, value = _last_whole(part)
