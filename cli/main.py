@@ -166,13 +166,16 @@ def view(
     where: Annotated[list[str] | None, typer.Option(metavar="'COLUMN<VALUE'", help="Only rows where it holds.")] = None,
     stage: Annotated[str | None, typer.Option(help="Of a run: the rows after this stage; default: its last.")] = None,
     split: Annotated[str, typer.Option(help="The split of a dataset.")] = "train",
+    format_: Annotated[str | None, typer.Option("--format", help="Layout of a dataset; default: recognised.")] = None,
+    map_: Annotated[list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Name a column.")] = None,
 ) -> None:
     """Pairs side by side: a page to browse and search, or a few on the terminal."""
     from ..formats.pairs_page import Wish
     from .view import ViewRequest
     from .view import view as view_pairs
 
-    view_pairs(ViewRequest(path, out, n, rows, stage, split, Wish(find, tuple(where or ()))))
+    wish = Wish(find, tuple(where or ()))
+    view_pairs(ViewRequest(path, out, n, rows, stage, split, format_, tuple(map_ or ()), wish))
 
 
 @app.command()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final, get_args
 
 import yaml
 
@@ -20,11 +21,14 @@ from ..core.session import RunOptions
 from ..core.stage import Source, Stage
 from ..core.store import Record
 from ..core.view import RunView
+from ..formats.layouts import LayoutName
 from ..formats.read_pairs import ReadPairs
 from ..formats.read_rows import ReadRows
 
 if TYPE_CHECKING:
     from ..core.frame import Frame
+
+_RECIPE_WORDS: Final = re.compile(r"map yours, e\.g\. columns: \{.*\}$")
 
 
 @final
@@ -40,6 +44,8 @@ class Reading:
 
     def source(self) -> ReadPairs | ReadRows:
         """The stage that reads it, as pairs if it can; InputError when neither can."""
+        if self.layout:
+            known(self.layout, get_args(LayoutName), "--format")
         known_as = {"path": self.data, "split": self.split, "columns": dict(self.columns)}
         told = known_as | ({"layout": self.layout} if self.layout else {})
         try:
@@ -157,7 +163,9 @@ def _names(source: Source, data: str) -> Sequence[str]:
     try:
         return source.schema_names()
     except InputError as error:
-        raise InputError(error.cause, place=error.place or data, hint=error.hint) from error
+        known_at = "" if data in error.cause else data
+        hint = _RECIPE_WORDS.sub("name yours as in --map chosen=THEIRS", error.hint)
+        raise InputError(error.cause, place=error.place or known_at, hint=hint) from error
 
 
 def _sum(left: Record, right: Record) -> Record:

@@ -17,7 +17,7 @@ from ..formats.report import save_page
 from ..formats.report_pairs import reason_blocks
 from ..formats.report_text import excerpt
 from ..formats.thumbnails import Thumbnails
-from .opened import Reading, is_run, read_run, rows_after
+from .opened import Reading, is_run, mapped, read_run, rows_after
 
 if TYPE_CHECKING:
     from ..formats.report_data import Pair
@@ -37,6 +37,8 @@ class ViewRequest:
     rows: int = 200
     stage: str | None = None
     split: str = "train"
+    format: str | None = None
+    maps: tuple[str, ...] = ()
     wish: Wish = Wish()
 
     @property
@@ -79,7 +81,8 @@ def _opened(request: ViewRequest, scratch: Path) -> RunView:
         return open_run(request.path)
     if request.stage is not None:
         raise InputError("--stage is for run folders", place=request.path, hint="a dataset has no stages")
-    return read_run(Reading(request.path, request.split).source(), scratch, name="view")
+    reading = Reading(request.path, request.split, request.format, mapped(request.maps))
+    return read_run(reading.source(), scratch, name="view")
 
 
 def _dropped(request: ViewRequest, found: RunView) -> Sequence[Pair]:

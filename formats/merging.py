@@ -35,7 +35,7 @@ LEAKED: Final = "prompt in the test split"
 @final
 @dataclass(frozen=True)
 class Merged:
-    """What a card and a funnel read of a merge: one line a part."""
+    """What a card reads of a merge: one line a part."""
 
     recipe: str
     funnel: tuple[Record, ...]
@@ -80,7 +80,7 @@ def merge_folders(folders: Sequence[Path], out: Path, *, partial: bool = False) 
     publish_text(card, out / "README.md")
     files = [asdict(shard) for found in shards.values() for shard in found]
     dropped = sum((part.dropped for part in parts), Counter[str]())
-    notes = [f"left out: {n:,} {reason}" for reason, n in dropped.items()]
+    notes = [f"left out: {n:,} {reason}" for reason, n in dropped.items() if n]
     if not compared:
         notes.append("no prompt can be told from these columns: the splits were not compared")
     return {
@@ -215,8 +215,9 @@ def _card(parts: Sequence[Part], shards: Mapping[str, Sequence[Shard]], schema: 
     entries = [{"read.rows": {"path": str(part.folder)}} for part in parts]
     lines = []
     for part in parts:
-        came, left = sum(map(len, part.kept.values())), sum(int(kept.sum()) for kept in part.kept.values())
-        lines.append(Record(part.folder.name, "", "source", rows_in=came, rows_out=left, dropped=dict(part.dropped)))
+        came = sum(map(len, part.kept.values()))
+        left, why = came - sum(part.dropped.values()), dict(part.dropped)
+        lines.append(Record(part.folder.name, "", "source", rows_in=came, rows_out=left, dropped=why))
     view = Merged(yaml.safe_dump({"name": "merged", "stages": entries}), tuple(lines))
     written = Written("", "", _rows(shards), schema, {}, {})
     return render_card(view, written, About(), _TEMPLATE)  # type: ignore[arg-type]
