@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pyarrow.parquet as pq
 import pytest
@@ -44,7 +45,9 @@ COMMAND = [sys.executable, "-m", "rather", "run", "recipe.yaml", "--plugin", str
 class Trial:
     """One folder in which a recipe is run and killed until it is done."""
 
+    command: ClassVar[list[str]] = COMMAND
     home: Path
+    recipe: str = RECIPE
     kills: int = 0
     lost: int = 0
     paid_before: set[str] = field(default_factory=set)
@@ -52,12 +55,16 @@ class Trial:
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
-        (self.home / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+        (self.home / "recipe.yaml").write_text(self.recipe, encoding="utf-8")
 
     def till(self) -> list[str]:
         """Every reply the endpoint gave, in order."""
         path = self.home / "till"
         return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+    def said(self, reply: dict[str, Any]) -> str:
+        """The line of the till that a kept reply left."""
+        return str(reply["text"].split()[1])
 
     def journal(self) -> list[str]:
         """The replies that were kept, read from a copy so that a restart finds what the kill left."""
@@ -70,9 +77,7 @@ class Trial:
             return []
         connection = sqlite3.connect(copy / "journal.sqlite")
         try:
-            return [
-                json.loads(reply)["text"].split()[1] for (reply,) in connection.execute("SELECT reply FROM replies")
-            ]
+            return [self.said(json.loads(reply)) for (reply,) in connection.execute("SELECT reply FROM replies")]
         except sqlite3.OperationalError:  # killed before the tables were made
             return []
         finally:
@@ -81,7 +86,7 @@ class Trial:
     def run(self, moment: Callable[[Trial, float], bool] | None = None) -> bool:
         """Run to the end, or kill when `moment` comes; True when it finished."""
         with (self.home / "log").open("ab") as log, (self.home / "out").open("wb") as out:
-            process = subprocess.Popen(COMMAND, cwd=self.home, stdout=out, stderr=log)
+            process = subprocess.Popen(self.command, cwd=self.home, stdout=out, stderr=log)
             began = time.monotonic()
             while process.poll() is None:
                 if moment is not None and moment(self, time.monotonic() - began):
