@@ -35,9 +35,11 @@ def tiles(view: RunView, scores: Sequence[Distribution], length: LengthBias | No
     found = [Tile("Rows in", count(came))]
     if made:
         found.append(Tile("Rows made", count(made)))
-    found.append(Tile("Rows kept", count(left), note=percent(left / came) if came else "", tone="kept"))
+    found.append(Tile("Rows kept", count(left), note=percent(left / (came + made)) if came + made else "", tone="kept"))
     found.append(_loss("Dropped", dropped, f"{count(held)} of them held out" if held else ""))
     found.append(_loss("Failed", failed, "tried again by the next run" if failed else ""))
+    if unanswered := sum(line.unanswered for line in ran):
+        found.append(_loss("Unanswered", unanswered, "asked again by the next run"))
     found += _changes(scores, length)
     found.append(Tile("Model calls", count(calls), note=f"{count(reused)} reused" if reused else ""))
     spent = money(sum(line.usd for line in ran))

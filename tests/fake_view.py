@@ -40,6 +40,7 @@ class Count:
     rows_out: int
     dropped: dict[str, int] = field(default_factory=dict)
     failed: int = 0
+    unanswered: int = 0
     skipped: str | None = None
     seconds: float = 0.0
     calls: int = 0
