@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 from rather.cli import api
 from rather.synth.swaps import OPENERS
 
-from .test_overwriting_recipes import NOUNS, calls, faked, pairs, written
+from .faking import calls, faked, written
+from .test_overwriting_recipes import NOUNS, pairs
 
 
 def test_neighbouring_instructions(tmp_path: Path) -> None:
@@ -46,8 +47,7 @@ def test_written_neighbouring_instructions(tmp_path: Path) -> None:
     said.append(("one word: A, B or tie", "A"))
     rows = pairs().drop_columns("rejected")
     script = [(texts, reply[::-1] if isinstance(reply, list) else reply) for texts, reply in said]
-    more = {"synth.neighbor_instruction": {"instruction": None}}
-    view = faked("llmbar-neighbor", rows, tmp_path, script, more)
+    view = faked("llmbar-neighbor", rows, tmp_path, script, "synth.neighbor_instruction.instruction=null")
     found = written(tmp_path)
     assert len(found) == len(NOUNS) - 1 and {row["confirmed_p"] for row in found} == {1.0}
     assert all(row["rejected"].endswith("in verse.") and row["instruction_similarity"] > 0.5 for row in found)

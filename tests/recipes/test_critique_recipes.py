@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
-from rather.cli import api
+from rather.core.view import RunView
 from rather.synth.critique_records import critic_prompt
 
-from ..runs import run_text
-from .faking import calls, faked, written
+from .faking import calls, faked, recorded, shipped, stored, written
 
 TWO = ["How many eggs are left of 16?", "How many cups are left of 9?"]
 SOLVED = ["16 - 7 = 9 are left.\nThe answer is: 9", "9 - 2 = 7 are left.\nThe answer is: 7"]
@@ -117,16 +114,13 @@ def test_marv(tmp_path: Path) -> None:
     assert scores == [9.0, 3.0, 4.0] and row["n_revisers"] == 2 and row["margin"] == 4.0
 
 
-def scripted(name: str, rows: dict[str, Any], folder: Path, told: dict[str, Any]) -> Any:
+def scripted(name: str, rows: dict[str, Any], folder: Path, told: dict[str, Any]) -> RunView:
     """A shipped recipe with a script of its own for each model."""
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    pq.write_table(pa.table(rows), folder / "rows.parquet")
-    for nick in recipe["models"]:
-        lines = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in told[nick])
-        (folder / f"{nick}.jsonl").write_text(lines, encoding="utf-8")
-        recipe["models"][nick] = {"use": "fake_chat", "name": nick, "script": str(folder / f"{nick}.jsonl")}
-    recipe["stages"][0] = {"read.rows": {"path": str(folder / "rows.parquet")}}
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), folder / "run")
+
+    def fake(nick: str) -> dict[str, str]:
+        return {"use": "fake_chat", "name": nick, "script": recorded(folder / f"{nick}.jsonl", told[nick])}
+
+    return shipped(name, stored(rows, folder), folder / "run", fake)
 
 
 def test_scrit(tmp_path: Path) -> None:
@@ -179,13 +173,10 @@ def test_con_j(tmp_path: Path) -> None:
 
 
 def test_cut(tmp_path: Path) -> None:
-    recipe = yaml.safe_load(api.shipped_recipes()["cut"].read_text(encoding="utf-8"))
     judgments = ["Too few are taken off.", None] * 10
     rows = {"prompt": TWO * 10, "chosen": [f"{text} ({k})" for k, text in enumerate(BOTCHED * 10)]}
-    pq.write_table(pa.table(rows | {"judgment": judgments}), tmp_path / "rows.parquet")
-    recipe["models"] = {"causal_lm": {"use": "fake_causal_lm"}}
-    recipe["stages"][0] = {"read.rows": {"path": str(tmp_path / "rows.parquet")}}
-    view = run_text(yaml.safe_dump(recipe, sort_keys=False), tmp_path / "run")
+    source = stored(rows | {"judgment": judgments}, tmp_path)
+    view = shipped("cut", source, tmp_path / "run", lambda _: {"use": "fake_causal_lm"})
     found = tables(tmp_path)
     views = [row["view"] for row in found]
     assert {name: views.count(name) for name in set(views)} == {"align_n": 10, "misalign": 10, "align_p": 2}

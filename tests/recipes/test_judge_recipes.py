@@ -8,11 +8,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from rather.cli import api
 from rather.core.view import RunView
 
-from ..runs import run_text
+from .faking import recorded, shipped
 
 CALLS = {"judge-pairs": 4, "self-judge": 8}
 
@@ -36,13 +35,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def faked(name: str, rows: Path, out: Path, **fake: Any) -> RunView:
     """Run a shipped recipe with every model replaced by a fake one."""
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    recipe["models"] = {nick: {"use": "fake_chat", "name": nick} | fake for nick in recipe["models"]}
-    [(source, options)] = recipe["stages"][0].items()
-    recipe["stages"][0] = {source: options | {"path": str(rows / Path(options["path"]).name)}}
-    if source == "read.pairs":
-        recipe["stages"][0][source]["path"] = str(rows / "pairs.jsonl")
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), out)
+    source = rows / ("pairs.jsonl" if name in CALLS else "candidates.jsonl")
+    return shipped(name, source, out, lambda nick: {"use": "fake_chat", "name": nick} | fake)
 
 
 def script(rows: Path) -> str:
@@ -52,9 +46,7 @@ def script(rows: Path) -> str:
     for k, answer in enumerate(sorted({answer for line in lines for answer in line["candidates"]})):
         facts = [{"fact": "a", "question": "Is it true?"}, {"fact": "b", "question": "Is it false?"}]
         entries.append((f"# Answer\n{answer}\n\nList", json.dumps({"claims": facts[: 1 + (k % 3 == 0)]})))
-    path = rows / "script.jsonl"
-    path.write_text("\n".join(json.dumps({"contains": c, "reply": r}) for c, r in entries), encoding="utf-8")
-    return str(path)
+    return recorded(rows / "script.jsonl", entries)
 
 
 @pytest.mark.parametrize("name", ["alpacafarm-annotators", "judge-pairs", "panel-of-judges", "rlaif-v", "self-judge"])

@@ -4,67 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import yaml
 from PIL import Image
-from rather.cli import api
-from rather.core.view import RunView
 
-from ..runs import run_text
+from .faking import Script, calls, faked, written
 
-Script = Sequence[tuple[str | Sequence[str], str | Sequence[str]]]
 THINGS = ("red tower", "old bridge", "stone mill", "lake house")
 PLACES, YEARS, HEIGHTS = ("Paris", "Rome", "Oslo"), ("1889", "1901", "1923"), ("330", "100", "75")
-
-
-def faked(
-    name: str,
-    rows: pa.Table,
-    folder: Path,
-    script: Script,
-    more: Mapping[str, Mapping[str, Any]] | None = None,
-    **rates: float,
-) -> RunView:
-    """Run a shipped recipe on these rows, every chat model replaced by a fake with recorded replies.
-
-    `more` are further options by stage, `rates` the shares of poor replies.
-    """
-    folder.mkdir(exist_ok=True)
-    told = "\n".join(json.dumps({"contains": texts, "reply": reply}) for texts, reply in script)
-    (folder / "script.jsonl").write_text(told, encoding="utf-8")
-    pq.write_table(rows, folder / "rows.parquet")
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    fake = {"use": "fake_chat", "script": str(folder / "script.jsonl"), **rates}
-    recipe["models"] = {nick: fake | {"name": nick} for nick in recipe.get("models", {})}
-    [(source, options)] = recipe["stages"][0].items()
-    recipe["stages"][0] = {source: options | {"path": str(folder / "rows.parquet")}}
-    for stage in recipe["stages"]:
-        for name, options in (more or {}).items():
-            if name in stage:
-                stage[name] |= options
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), folder / "run")
-
-
-def written(folder: Path) -> list[dict[str, Any]]:
-    """The rows a recipe wrote, answers as their texts."""
-    rows: list[dict[str, Any]] = pq.read_table(folder / "run" / "data" / "data").to_pylist()
-    for row in rows:
-        for side in ("chosen", "rejected"):
-            if isinstance(row[side], list):
-                row[side] = row[side][-1]["content"]
-    return rows
-
-
-def calls(view: RunView) -> int:
-    """Paid calls of all stages; nothing failed."""
-    assert all(count.failed == 0 for count in view.funnel)
-    return sum(count.calls for count in view.funnel)
 
 
 def claims(thing: str, k: int) -> list[str]:
@@ -191,7 +142,7 @@ def test_claims_share_a_topic_only_where_they_look_at_one_place(tmp_path: Path) 
     """A picture of one colour draws no claim anywhere: with maps there is no topic, and whole answers stand."""
     columns = {"prompt": [f"Tell me of the {thing}." for thing in THINGS]}
     columns["images"] = [[{"bytes": png(k), "path": None}] for k in range(len(THINGS))]
-    mapped = {"synth.overwrite_topics": {"relevance": "fake_image_text"}}
+    mapped = "synth.overwrite_topics.relevance=fake_image_text"
     view = faked("tpo-vision", pa.table(columns), tmp_path, tower_script(), mapped)
     assert {row["overwrite_fallback"] for row in written(tmp_path)} == {"no answer qualifies"}
     assert calls(view) == len(THINGS) * (10 + 3 * 3 + 9 * 2 + 2)

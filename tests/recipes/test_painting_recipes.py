@@ -8,22 +8,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from rather.cli import api
 from rather.core.view import RunView
 
 from ..photos import photo_folder
-from ..runs import run_text
+from .faking import shipped
 
 
 def faked(
     name: str, source: Path, out: Path, *sets: str, limit: int | None = None, **models: dict[str, Any]
 ) -> RunView:
-    """A shipped recipe on these rows, its models replaced."""
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    recipe["models"] = {nick: models.get(nick, {"use": "fake_painter", "name": nick}) for nick in recipe["models"]}
-    next(iter(recipe["stages"][0].values()))["path"] = str(source)
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), out, *sets, limit=limit)
+    """A shipped recipe on these rows, its models fake painters but for those given."""
+    fakes = lambda nick: models.get(nick, {"use": "fake_painter", "name": nick})  # noqa: E731
+    return shipped(name, source, out, fakes, *sets, limit=limit)
 
 
 def calls(view: RunView) -> tuple[int, int]:

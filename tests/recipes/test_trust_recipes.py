@@ -8,13 +8,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from rather.cli import api
 from rather.core.errors import RunError
 from rather.core.view import RunView
 from rather.formats.report import build_report
 
-from ..runs import run_text
+from .faking import recorded, shipped
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +31,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def faked(name: str, rows: Path, out: Path, **fake: Any) -> RunView:
     """A shipped recipe on these rows, its judge replaced by a fake one."""
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    recipe["models"] = {"judge": {"use": "fake_chat", "name": "coin", **fake}}
-    recipe["stages"][0]["read.pairs"]["path"] = str(rows)
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), out)
+    return shipped(name, rows, out, lambda _: {"use": "fake_chat", "name": "coin", **fake})
 
 
 def test_llmbar_ends_in_a_diagnosis_by_subset(tmp_path: Path, rows: Path) -> None:
@@ -60,10 +56,8 @@ def preferring_long(rows: Path) -> str:
     for pair in map(json.loads, rows.read_text(encoding="utf-8").splitlines()):
         long, short = sorted((pair["chosen"], pair["rejected"]), key=len, reverse=True)
         for first, said in ((long, "A"), (short, "B")):
-            lines.append(json.dumps({"contains": f"# Answer A\n{first}\n\n# Answer B", "reply": said}))
-    path = rows.parent / "script.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return str(path)
+            lines.append((f"# Answer A\n{first}\n\n# Answer B", said))
+    return recorded(rows.parent / "script.jsonl", lines)
 
 
 def test_qurating_prices_every_answer_as_its_judge_would(tmp_path: Path, rows: Path) -> None:
