@@ -41,6 +41,8 @@ class Fifa(Select):
     """Instead of `keep`: share of the pool kept, in (0, 1]; the paper's sets are about 0.005."""
     margin: str = "margin"
     """Column of margins (chosen minus rejected, any unit)."""
+    score: str | None = None
+    """Instead of a column: chosen_<score> minus rejected_<score>."""
     quality: str | None = None
     """Column of prompt quality, higher is better."""
     vector: str = "prompt_vector"
@@ -59,12 +61,19 @@ class Fifa(Select):
     """Pairs kept a prompt at most."""
 
     def faults(self) -> Sequence[str]:
+        found = []
         if self.fraction is not None and "keep" in self.model_fields_set:
-            return ["keep and fraction are two ways to say how many: give one"]
-        return ()
+            found.append("keep and fraction are two ways to say how many: give one")
+        if self.score is not None and self.margin != "margin":
+            found.append("margin and score are two ways to name the margin: give one")
+        return found
+
+    @property
+    def _margins(self) -> tuple[str, ...]:
+        return (self.margin,) if self.score is None else (f"chosen_{self.score}", f"rejected_{self.score}")
 
     def columns_read(self) -> tuple[str, ...]:
-        names = ["prompt_hash", self.margin]
+        names = ["prompt_hash", *self._margins]
         if self.quality is not None:
             names.append(self.quality)
         if self.alpha * self.gamma:
@@ -73,7 +82,8 @@ class Fifa(Select):
 
     def select(self, narrow: Narrow) -> pa.Array:
         n = len(narrow)
-        margin = floats(narrow.column(self.margin))
+        sides = [floats(narrow.column(name)) for name in self._margins]
+        margin = sides[0] if len(sides) == 1 else sides[0] - sides[1]
         rules: list[Rule] = [(np.isnan(margin), "no margin")]
         if self.signed_margin:
             rules.append((margin < 0, "the scorer disagrees with the label"))

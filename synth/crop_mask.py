@@ -1,4 +1,4 @@
-"""`transform.crop_mask`: reference images cut to the subject, by boxes or masks that stand in the row."""
+"""`ref.crop_mask`: reference images cut to the subject, by boxes or masks that stand in the row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILLS: Final[dict[str, Colour]] = {"grey": (127, 127, 127), "white": (255, 255, 
 
 
 @final
-@register("transform.crop_mask")
+@register("ref.crop_mask")
 class CropMask(Map):
     """Cut each reference image to a square of its subject, so that scores compare subjects and not scenes.
 

@@ -107,3 +107,14 @@ def test_tiny_pools(tmp_path: Path, n: int) -> None:
         "prompt_vector": pa.array([[0.5, 0.5]] * n, pa.list_(pa.float32(), 2)),
     }  # fmt: skip
     assert kept(tmp_path, columns, margin_cap=0.9, max_per_prompt=1) == list(range(n))
+
+
+def test_the_margin_of_two_scores(tmp_path: Path) -> None:
+    """0.9 - 0.1, 0.5 - 0.5, 0.2 - 0.7, null: sizes .8, 0, .5; with alpha 0 the two widest are kept."""
+    scores = {
+        "chosen_preference": [0.9, 0.5, 0.2, None], "rejected_preference": [0.1, 0.5, 0.7, 0.3],
+        "prompt_hash": [1, 2, 3, 4],
+    }  # fmt: skip
+    assert kept(tmp_path, scores, score="preference", alpha=0, keep=2) == [0, 2]
+    assert kept(tmp_path, scores, score="preference", alpha=0, signed_margin=True) == [0, 1]
+    assert Fifa(score="preference", margin="other").faults() != []

@@ -80,7 +80,7 @@ def run(tmp_path: Path, name: str, images: list[Any], regions: pa.Array, options
         name: regions,
     }
     pq.write_table(pa.table(rows), tmp_path / "rows.parquet")
-    stages = f"  - read.rows: {{path: '{tmp_path}/rows.parquet'}}\n  - transform.crop_mask: {options}\n"
+    stages = f"  - read.rows: {{path: '{tmp_path}/rows.parquet'}}\n  - ref.crop_mask: {options}\n"
     return run_text(f"name: c\nmax_failed: 0.5\nstages:\n{stages}", tmp_path / "run")
 
 
@@ -89,11 +89,11 @@ def test_rows_with_boxes(tmp_path: Path) -> None:
     regions = [[good, [0.0, 0.0, 0.5, 0.5]], [good], [[3.0, 0, 1, 1]], None]
     images = [[png(scene()), png(scene())], [png(scene())] * 2, [png(scene())], []]
     view = run(tmp_path, "box", images, pa.array(regions), "{boxes: box, margin: 0.25}")
-    assert sorted(view.dropped("transform.crop_mask")["reason"].to_pylist()) == [
+    assert sorted(view.dropped("ref.crop_mask")["reason"].to_pylist()) == [
         "an image without its box or mask", "no reference image"
     ]  # fmt: skip
-    assert "is no box" in view.failed("transform.crop_mask")["error"][0].as_py()
-    [row] = view.frame("transform.crop_mask").table(["images"]).to_pylist()
+    assert "is no box" in view.failed("ref.crop_mask")["error"][0].as_py()
+    [row] = view.frame("ref.crop_mask").table(["images"]).to_pylist()
     assert [decoded(image["bytes"]).size for image in row["images"]] == [(60, 60), (75, 75)]
     assert row["images"][0]["path"] == "a.png"
 
@@ -101,8 +101,8 @@ def test_rows_with_boxes(tmp_path: Path) -> None:
 def test_rows_with_masks(tmp_path: Path) -> None:
     masks = pa.array([[png(mask())], [png(mask(0, 0, 0, 0))]], COLUMNS["images"])
     view = run(tmp_path, "mask", [[png(scene())], [png(scene())]], masks, "{masks: mask, fill: white}")
-    assert view.dropped("transform.crop_mask")["reason"].to_pylist() == ["a mask that shows nothing"]
-    [row] = view.frame("transform.crop_mask").table(["images"]).to_pylist()
+    assert view.dropped("ref.crop_mask")["reason"].to_pylist() == ["a mask that shows nothing"]
+    [row] = view.frame("ref.crop_mask").table(["images"]).to_pylist()
     found = decoded(row["images"][0]["bytes"])
     assert share(found, (255, 0, 0)) == 0.5 and share(found, (255, 255, 255)) == 0.5
 
