@@ -37,7 +37,13 @@ class BlindPreference(Score):
     reads = ("prompt", "chosen", "rejected")
     writes = (
         Column(
-            "blind_p", "chance that chosen is better, judged without pictures", pa.float64(), "probability", 0, 1, ""
+            "blind_p",
+            "chance that chosen is better, judged without pictures",
+            pa.float64(),
+            "probability",
+            0,
+            1,
+            "higher: chosen better",
         ),
         Column("blind_p_outcome", "how the replies ended, or no text", pa.string()),
     )

@@ -107,7 +107,7 @@ class PairCrossPrompt(Map):
         Column("prompt_rejected", "what the rejected answer answers", MESSAGES),
         Column("rejected_id", "id of the row the rejected answer comes from", pa.string()),
         Column("verdict", "prefer, or tie for two answers that both passed", pa.string()),
-        "partners",
+        Column("partners", "null: each has become a row", PARTNERS),
     )
     paper = _PAPER
 

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from ..core.matching import NONE, Matching, Reduce, matched, reduced
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import shown
+from .matching import NONE, Matching, Reduce, matched, reduced
 from .subjects import Eyes, Regions, questions_of
 
 OUTCOMES: Final = "ok, or which of image, subjects, references or boxes is missing or unreadable"

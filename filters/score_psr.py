@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
-from ..core.matching import NONE, by_category
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import shown
+from .matching import NONE, by_category
 from .score_multi_subject import OUTCOMES
 from .subjects import Eyes, Regions, questions_of
 

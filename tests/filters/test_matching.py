@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from rather.core.matching import by_category, greedy, hungarian, matched, reduced
+from rather.filters.matching import by_category, greedy, hungarian, matched, reduced
 
 LIKE = np.array([[0.9, 0.8], [0.85, 0.1]])
 
