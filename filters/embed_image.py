@@ -11,8 +11,8 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .image_scoring import looked_at
-from .image_bytes import Picture, data_of, images_in
+from .image_bytes import Picture, images_in, opened
+from .image_scoring import looked
 
 
 @final
@@ -50,10 +50,8 @@ class EmbedImage(Score):
         return pa.ListArray.from_arrays(offsets, self._of_images(pictures, ctx), mask=mask)
 
     def _of_images(self, pictures: list[Picture], ctx: Context) -> pa.Array:
-        data = [data_of(picture) for picture in pictures]
-        images = [image if outcome == "ok" else None for image, outcome in data]
         encoder = ctx.models[self.model]
-        vectors = looked_at(images, ["ok"] * len(images), lambda at: encoder.encode([images[k] or b"" for k in at]))
+        vectors = looked(*opened(pictures), encoder.encode)
         rows = np.zeros((len(vectors), encoder.dim), np.float32)
         for k, vector in enumerate(vectors):
             if vector is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +12,6 @@ from ..core.errors import RowError
 from ..core.row import flat
 from ..models.imaging import bytes_of
 
-Outcome = Literal["ok", "no image", "unreadable"]
 Picture = Mapping[str, Any] | None
 
 
@@ -24,11 +23,17 @@ def images_in(column: pa.Array | pa.ChunkedArray) -> list[Picture]:
     return found
 
 
-def data_of(image: Picture) -> tuple[bytes, Outcome]:
-    """The bytes of an image, and whether there are some; not decoded."""
+def opened(pictures: Iterable[Picture]) -> tuple[list[bytes | None], list[str]]:
+    """The bytes of each image, not decoded, and its outcome: ok, no image, or unreadable; None unless ok."""
+    data = [data_of(picture) for picture in pictures]
+    return [image for image, _ in data], [outcome for _, outcome in data]
+
+
+def data_of(image: Picture) -> tuple[bytes | None, str]:
+    """The bytes of an image, not decoded, and its outcome."""
     if not image or (image.get("bytes") is None and not image.get("path")):
-        return b"", "no image"
+        return None, "no image"
     try:
         return bytes_of(image), "ok"
     except RowError:
-        return b"", "unreadable"
+        return None, "unreadable"

@@ -94,7 +94,7 @@ def sharpness(light: np.ndarray) -> float:
 
 def _quality(image: Picture) -> Quality:
     data, outcome = data_of(image)
-    if outcome != "ok":
+    if data is None:
         return Quality(None, None, None, None, None, outcome)
     try:
         picture = decoded(data)

@@ -17,7 +17,7 @@ from ..core.stage import Column
 from ..models.answers import Answer, Of, sides
 from ..models.imaging import readable
 from ..models.running import spread
-from .image_bytes import Picture, data_of, images_in
+from .image_bytes import Picture, images_in, opened
 
 R = TypeVar("R")
 See = Callable[[list[Any]], Sequence[R]]
@@ -45,15 +45,18 @@ class Shown:
 
     def look(self, see: See[R]) -> list[R | None]:
         """What `see` makes of each image, None where there is none or it cannot be read (told in `outcomes`)."""
-        return looked_at(self.images, self.outcomes, lambda places: see([self.images[k] or b"" for k in places]))
+        return looked(self.images, self.outcomes, see)
 
 
 def shown(batch: pa.Table, of: Of, most: int = 1) -> Shown:
     """The answers there are; of candidates at most the first `most` of a row."""
     there = [(answer, picture) for answer, picture in _answers(batch, of) if of != "candidates" or answer.place < most]
-    data = [data_of(picture) for _, picture in there]
-    images = [image if outcome == "ok" else None for image, outcome in data]
-    return Shown([answer for answer, _ in there], images, [str(outcome) for _, outcome in data])
+    return Shown([answer for answer, _ in there], *opened(picture for _, picture in there))
+
+
+def looked(images: Sequence[bytes | None], outcomes: list[str], see: See[R]) -> list[R | None]:
+    """What `see` makes of each image, None where there is none or it cannot be read (told in `outcomes`)."""
+    return looked_at(images, outcomes, lambda places: see([images[k] or b"" for k in places]))
 
 
 def looked_at(
@@ -84,11 +87,7 @@ def references(batch: pa.Table, rows: Sequence[int]) -> dict[int, list[bytes | N
     """The reference images of these rows; None for one that cannot be read from its path."""
     wanted = sorted(set(rows))
     listed = batch["images"].take(pa.array(wanted, pa.int64())).to_pylist()
-    data = [[data_of(picture) for picture in pictures or ()] for pictures in listed]
-    return {
-        row: [image if outcome == "ok" else None for image, outcome in pictures]
-        for row, pictures in zip(wanted, data, strict=True)
-    }
+    return {row: opened(pictures or ())[0] for row, pictures in zip(wanted, listed, strict=True)}
 
 
 def seen_references(
@@ -98,7 +97,7 @@ def seen_references(
     rows = [answer.row for answer, one in zip(found.answers, of_images, strict=True) if one is not None]
     images = references(batch, rows)
     each = [(row, image) for row, listed in images.items() for image in listed]
-    seen = looked_at([image for _, image in each], ["ok"] * len(each), lambda at: see([each[k][1] or b"" for k in at]))
+    seen = looked([image for _, image in each], ["ok"] * len(each), see)
     by_row: dict[int, list[R | None]] = {row: [] for row in images}
     for (row, _), one in zip(each, seen, strict=True):
         by_row[row].append(one)

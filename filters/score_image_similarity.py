@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, final
 
-import numpy as np
 import pyarrow as pa
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .image_scoring import cosine, looked_at
-from .image_bytes import data_of, images_in
+from .image_bytes import images_in, opened
+from .image_scoring import cosine, looked
 
 if TYPE_CHECKING:
     from ..models.base import ImageEncoder
@@ -47,13 +46,8 @@ class ImageSimilarity(Score):
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         encoder: ImageEncoder = ctx.models[self.model]
         n = batch.num_rows
-        data = [data_of(image) for side in self.reads for image in images_in(batch[side])]
-        images, outcomes = [image for image, _ in data], [str(outcome) for _, outcome in data]
-        seen: list[np.ndarray | None] = looked_at(
-            [image if outcome == "ok" else None for image, outcome in data],
-            outcomes,
-            lambda at: list(encoder.encode([images[k] for k in at])),
-        )
+        images, outcomes = opened(image for side in self.reads for image in images_in(batch[side]))
+        seen = looked(images, outcomes, lambda shown: list(encoder.encode(shown)))
         both = zip(seen[:n], seen[n:], strict=True)
         found = [None if a is None or b is None else cosine(a, b) for a, b in both]
         told = [a if a != "ok" else b for a, b in zip(outcomes[:n], outcomes[n:], strict=True)]
