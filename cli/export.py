@@ -13,7 +13,7 @@ from ..core.runs import open_run
 from ..formats.dialects import DIALECTS, dialect
 from ..formats.splits import splits_of
 from ..formats.write_parquet import WriteParquet
-from .opened import OutsideRun, Reading, check_columns, is_run, known, mapped, read_run, rows_after, written_over
+from .opened import OutsideRun, Reading, check_columns, check_target, is_run, known, mapped, read_run, rows_after
 from .parts import Part, assembled
 
 FORMS: Final = ("auto", "text", "messages")
@@ -71,7 +71,7 @@ def exported(request: ExportRequest) -> dict[str, Any]:
     Splits that the data has are kept as they are. The folder is replaced whole, or not at all.
     """
     writer = request.writer()
-    _apart(request)
+    check_target(request.out, Path(request.data))
     request.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.out.parent, prefix=f".{request.out.name}.") as scratch:
         parts = _written(request, writer, Path(scratch))
@@ -84,13 +84,6 @@ def exported(request: ExportRequest) -> dict[str, Any]:
 def replace_form(writer: WriteParquet, form: str) -> WriteParquet:
     """The writer with another form."""
     return writer.model_copy(update={"form": form})
-
-
-def _apart(request: ExportRequest) -> None:
-    """The data may not lie where it is to be written."""
-    if written_over(request.out, Path(request.data)):
-        cause = "the dataset would be written over what it is read from"
-        raise InputError(cause, place=str(request.out), hint="give another folder with -o")
 
 
 def _written(request: ExportRequest, writer: WriteParquet, scratch: Path) -> list[Part]:

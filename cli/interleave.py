@@ -50,7 +50,8 @@ class Interleaved:
     def batches(self, columns: Sequence[str] | None = None, size: int = 8192) -> Iterator[pa.Table]:
         """Tables of at most `size` rows of the named columns, in order; each frame is read once."""
         names = list(self.names if columns is None else columns)
-        cursors = [Dense(frame.batches(names, size)) for frame in self.frames]
+        each = max(1, size // len(self.frames))
+        cursors = [Dense(frame.batches(names, each)) for frame in self.frames]
         for start in range(0, len(self), size):
             order = self.order[start : start + size]
             counts = np.bincount(order, minlength=len(cursors))

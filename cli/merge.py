@@ -11,10 +11,11 @@ from typing import Any, Final, final
 from ..core.errors import InputError
 from ..core.runs import open_run
 from ..core.view import RunView
+from ..formats.joined import joined
 from ..formats.merging import merge_folders
 from ..formats.write_parquet import WriteParquet
 from .interleave import interleaved
-from .opened import OutsideRun, is_run, joined, written_over
+from .opened import OutsideRun, check_target, is_run
 from .push import dataset_folder
 
 _WHOLE: Final = ("fit", "select")
@@ -66,9 +67,7 @@ def _apart(request: MergeRequest) -> None:
         if path.resolve() in seen:
             raise InputError("this folder is given twice", place=str(path), hint="each part once")
         seen.add(path.resolve())
-        if written_over(request.out, path):
-            cause = "the whole would be written over one of its parts"
-            raise InputError(cause, place=str(request.out), hint="give another folder with -o")
+    check_target(request.out, *request.parts)
 
 
 def _merged_shards(request: MergeRequest, shards: Mapping[Path, RunView]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from ..core.recipe_parser import parse_recipe
 from ..core.row import SYSTEM
 from ..core.session import RunOptions
 from ..core.stage import Source, Stage
-from ..core.store import Record
 from ..core.view import RunView
+from ..formats.joined import Joined
 from ..formats.layouts import LayoutName
 from ..formats.read_pairs import ReadPairs
 from ..formats.read_rows import ReadRows
@@ -62,15 +62,6 @@ class Reading:
 
 @final
 @dataclass(frozen=True)
-class Joined:
-    """Several runs of one recipe as a card tells of them: counts of equal stages summed."""
-
-    recipe: str
-    funnel: tuple[Record, ...]
-
-
-@final
-@dataclass(frozen=True)
 class OutsideRun:
     """What a sink is handed when no engine runs it: a view, where to write, the seed."""
 
@@ -105,10 +96,16 @@ def read_run(source: Source, folder: Path, *then: Stage, name: str = "read") -> 
     return execute(make_plan(parse_recipe(text, f"rather {name}")), RunOptions(folder), Silent())
 
 
-def written_over(out: Path, data: Path) -> bool:
-    """Whether a dataset written to `out` would take the place of `data`."""
-    whole, target = data.expanduser().resolve(), out.expanduser().resolve()
-    return data.exists() and (whole == target or target / "data" in (whole, *whole.parents))
+def check_target(out: Path, *data: Path) -> None:
+    """InputError where a dataset written to `out` would take the place of a file, or of what it is made from."""
+    if out.is_file():
+        raise InputError("this is a file", place=str(out), hint="give a folder with -o")
+    target = out.expanduser().resolve()
+    for path in data:
+        whole = path.expanduser().resolve()
+        if path.exists() and (whole == target or target / "data" in (whole, *whole.parents)):
+            cause = f"the dataset would be written over what it is made from ({path})"
+            raise InputError(cause, place=str(out), hint="give another folder with -o")
 
 
 def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:
@@ -119,15 +116,6 @@ def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:
     if not ran:
         raise InputError("no stage of this run has finished", place=str(view.path))
     return ran[-1], view.frame(ran[-1])
-
-
-def joined(views: Sequence[RunView]) -> Joined:
-    """What the views say together; their recipes are alike."""
-    summed: dict[str, Record] = {}
-    for line in (line for view in views for line in view.funnel):
-        before = summed.get(line.stage)
-        summed[line.stage] = line if before is None else _sum(before, line)
-    return Joined(views[0].recipe, tuple(summed.values()))
 
 
 def mapped(pairs: Sequence[str]) -> dict[str, str]:
@@ -166,14 +154,3 @@ def _names(source: Source, data: str) -> Sequence[str]:
         known_at = "" if data in error.cause else data
         hint = _RECIPE_WORDS.sub("name yours as in --map chosen=THEIRS", error.hint)
         raise InputError(error.cause, place=error.place or known_at, hint=hint) from error
-
-
-def _sum(left: Record, right: Record) -> Record:
-    dropped = {
-        reason: left.dropped.get(reason, 0) + right.dropped.get(reason, 0) for reason in left.dropped | right.dropped
-    }
-    return Record(
-        left.stage, left.kind, left.shape, rows_in=left.rows_in + right.rows_in, made=left.made + right.made,
-        rows_out=left.rows_out + right.rows_out, dropped=dropped, failed=left.failed + right.failed,
-        skipped=left.skipped,
-    )  # fmt: skip

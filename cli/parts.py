@@ -15,9 +15,9 @@ from ..core.errors import InputError
 from ..core.view import RunView
 from ..formats.card import About, Written, render_card
 from ..formats.dialects import dialect
+from ..formats.joined import joined
 from ..formats.shards import publish, publish_text, staging
 from ..formats.statistics import Statistics
-from .opened import joined
 
 if TYPE_CHECKING:
     from ..core.frame import Frame

@@ -20,6 +20,7 @@ from ..core.hashing import hash_column, hash_rows
 from ..core.stage import Source
 from ..core.store import Record
 from .card import About, Written, render_card
+from .joined import Joined
 from .read_pairs import ReadPairs
 from .read_rows import ReadRows
 from .shards import Shard, Shards, publish, publish_text, staging
@@ -30,15 +31,6 @@ _NUMBERED: Final = re.compile(r"^(?P<split>.+?)-(?P<number>\d{5})-of-(?P<total>\
 _TEMPLATE: Final = Path(__file__).parent / "templates" / "card_merged.md.j2"
 REPEATED: Final = "row of an earlier part"
 LEAKED: Final = "prompt in the test split"
-
-
-@final
-@dataclass(frozen=True)
-class Merged:
-    """What a card reads of a merge: one line a part."""
-
-    recipe: str
-    funnel: tuple[Record, ...]
 
 
 @final
@@ -100,8 +92,15 @@ def _part(folder: Path, partial: bool) -> Part:
         _check_whole(found, partial)
     part = Part(folder, files)
     for split, found in files.items():
-        part.kept[split] = np.ones(sum(pq.read_metadata(file).num_rows for file in found), bool)
+        part.kept[split] = np.ones(sum(_count(file) for file in found), bool)
     return part
+
+
+def _count(file: Path) -> int:
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"cannot be read: {' '.join(str(error).split())[:200]}", place=str(file)) from error
 
 
 def _check_whole(files: Sequence[Path], partial: bool) -> None:
@@ -215,9 +214,8 @@ def _card(parts: Sequence[Part], shards: Mapping[str, Sequence[Shard]], schema: 
     entries = [{"read.rows": {"path": str(part.folder)}} for part in parts]
     lines = []
     for part in parts:
-        came = sum(map(len, part.kept.values()))
-        left, why = came - sum(part.dropped.values()), dict(part.dropped)
-        lines.append(Record(part.folder.name, "", "source", rows_in=came, rows_out=left, dropped=why))
-    view = Merged(yaml.safe_dump({"name": "merged", "stages": entries}), tuple(lines))
+        came, left = sum(map(len, part.kept.values())), sum(int(kept.sum()) for kept in part.kept.values())
+        lines.append(Record(part.folder.name, "", "source", rows_in=came, rows_out=left, dropped=dict(part.dropped)))
+    view = Joined(yaml.safe_dump({"name": "merged", "stages": entries}), tuple(lines))
     written = Written("", "", _rows(shards), schema, {}, {})
     return render_card(view, written, About(), _TEMPLATE)  # type: ignore[arg-type]

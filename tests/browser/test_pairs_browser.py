@@ -1,4 +1,4 @@
-"""The page of `rather view` in a real browser: no errors, rows are searched, outcomes chosen where some were dropped."""
+"""The page of `rather view` in a real browser: rows are searched, and outcomes chosen where some were dropped."""
 
 from __future__ import annotations
 
