@@ -57,7 +57,7 @@ class ZeroShotDetector:
     def _owl_pass(self, pixels: Any, named: Sequence[str], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Corners [q, 4] and scores [q, p]: each box stands for the one phrase it fits best."""
         texts = [self._template.replace("{}", name) for name in named]
-        for name, ids in zip(named, self._tokenizer(texts)["input_ids"], strict=True):
+        for name, ids in zip(named, self._tokenizer(texts, verbose=False)["input_ids"], strict=True):
             if len(ids) > self._longest:
                 raise RowError(f"{self.name} cannot read {name[:80]!r} whole", hint="name the thing in fewer words")
         feed = self._tokenizer(texts, padding="max_length", max_length=self._longest, return_tensors="pt")
