@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import final
 
 from ..core.engine import execute
 from ..core.keys import stage_keys
@@ -25,19 +26,39 @@ def print_plan(recipe: str, sets: Sequence[str], plugins: Sequence[str], out: Pa
     options = RunOptions(out or Path("runs") / plan.recipe.name)
     folder, keys = RunFolder(options.out), stage_keys(plan, options)
     rows: int | None = None
-    calls_total, usd_total = 0.0, 0.0
-    print(f"{'stage':<26}{'shape':<8}{'state':<10}{'rows':>10}{'calls ≤':>10}{'$ ≤':>9}  models")
+    total, a_row = _Most(), _Most()
+    print(f"{'stage':<26}{'shape':<8}{'state':<10}{'rows':>10}{'calls ≤':>14}{'$ ≤':>9}  models")
     for node in plan.nodes:
         record = folder.record(node.name, keys[node.index]) if node.skipped is None else None
         rows = record.rows_out if record else _expected(node, rows)
         state = "skipped" if node.skipped else "finished" if record else "to run"
-        calls = 0.0 if record or node.skipped else node.stage.calls_a_row() * (rows or 0)
-        usd = calls * _usd_a_call(plan, node)
-        calls_total, usd_total = calls_total + calls, usd_total + usd
+        each = 0.0 if record or node.skipped else node.stage.calls_a_row()
+        most = _Most(each, each * _usd_a_call(plan, node)) * (1 if rows is None else rows)
+        if rows is None:
+            a_row += most
+        else:
+            total += most
         told = f"{rows:,}" if rows is not None else "?"
+        calls = f"{most.calls:,.0f}" + " a row" * (rows is None and most.calls > 0)
         models = ", ".join(_models(node))
-        print(f"{node.name:<26}{node.stage.shape:<8}{state:<10}{told:>10}{calls:>10,.0f}{usd:>9.2f}  {models}")
-    print(f"at most {calls_total:,.0f} calls, ${usd_total:.2f}, before any drop; run folder {options.out}")
+        print(f"{node.name:<26}{node.stage.shape:<8}{state:<10}{told:>10}{calls:>14}{most.usd:>9.2f}  {models}")
+    more = f" and {a_row.calls:,.0f} calls, ${a_row.usd:.2f} a row of unknown number" if a_row.calls else ""
+    print(f"at most {total.calls:,.0f} calls, ${total.usd:.2f}{more}, before any drop; run folder {options.out}")
+
+
+@final
+@dataclass(frozen=True)
+class _Most:
+    """Most calls and dollars."""
+
+    calls: float = 0.0
+    usd: float = 0.0
+
+    def __add__(self, other: _Most) -> _Most:
+        return _Most(self.calls + other.calls, self.usd + other.usd)
+
+    def __mul__(self, rows: int) -> _Most:
+        return _Most(self.calls * rows, self.usd * rows)
 
 
 def print_preview(recipe: str, n: int, sets: Sequence[str], plugins: Sequence[str]) -> None:

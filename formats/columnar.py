@@ -44,6 +44,12 @@ def read_parquet(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table
                 yield pa.Table.from_batches([batch])
 
 
+def count_parquet(path: Path) -> int:
+    """Rows by the file's footer."""
+    with pq.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
 def peek_arrow(path: Path, drop: bool) -> pa.Table:
     """The first rows of an Arrow file or stream."""
     with _arrow(path) as (schema, batches):
@@ -65,6 +71,12 @@ def read_arrow(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table]:
             for start in range(0, batch.num_rows, ROWS):
                 piece = batch.slice(start, ROWS)
                 yield pa.Table.from_batches([piece.select(names)]) if names else _counted(piece.num_rows)
+
+
+def count_arrow(path: Path) -> int:
+    """Rows by the heads of the file's batches."""
+    with _arrow(path) as (_, batches):
+        return sum(batch.num_rows for batch in batches)
 
 
 @contextmanager

@@ -78,6 +78,9 @@ class HubTables(Tables):
     def replayable(self) -> bool:
         return False
 
+    def rows(self) -> int | None:
+        return None
+
     def _load(self, streaming: bool = False) -> Any:
         import datasets
 
@@ -117,6 +120,9 @@ class SavedTables(Tables):
 
     def replayable(self) -> bool:
         return True
+
+    def rows(self) -> int | None:
+        return len(self._load())
 
     def _load(self) -> Any:
         import datasets

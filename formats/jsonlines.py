@@ -55,6 +55,11 @@ def read(path: Path, schema: pa.Schema, drop: bool) -> Iterator[pa.Table]:
         yield _with_bad(table, block) if drop else table
 
 
+def count(path: Path) -> int:
+    """Lines that are not blank, or the elements of an array."""
+    return sum(bool(line.strip()) for data, _ in blocks(path, BLOCK) for line in data.split(b"\n"))
+
+
 def _learn(types: Types, data: bytes, line: int, path: Path, drop: bool) -> Block:
     try:
         block, table = _parsed(data, None, line, path, drop)

@@ -78,6 +78,10 @@ class ReadPairs(Source):
         """True of local Parquet and Arrow."""
         return self._tables().replayable()
 
+    def rows_expected(self) -> int | None:
+        """Rows of Parquet, Arrow, saved folders and small JSON lines; null of all else."""
+        return self._tables().rows()
+
     def file_names(self) -> Sequence[str]:
         """The files, or the Hub id with its revision."""
         return self._tables().names()

@@ -45,6 +45,10 @@ class Tables(ABC):
     def replayable(self) -> bool:
         """True when a second reading costs no more than reading a copy."""
 
+    @abstractmethod
+    def rows(self) -> int | None:
+        """How many rows there are, where that is cheap to know."""
+
 
 @final
 @dataclass(frozen=True)
@@ -55,17 +59,22 @@ class Kind:
     scan: Callable[[Path, bool], pa.Schema]
     read: Callable[[Path, pa.Schema, bool], Iterator[pa.Table]]
     typed: bool
+    count: Callable[[Path], int] | None = None
 
 
-_PARQUET: Final = Kind(columnar.peek_parquet, columnar.scan_parquet, columnar.read_parquet, True)
-_ARROW: Final = Kind(columnar.peek_arrow, columnar.scan_arrow, columnar.read_arrow, True)
-_JSON: Final = Kind(jsonlines.peek, jsonlines.scan, jsonlines.read, False)
+_PARQUET: Final = Kind(
+    columnar.peek_parquet, columnar.scan_parquet, columnar.read_parquet, True, columnar.count_parquet
+)
+_ARROW: Final = Kind(columnar.peek_arrow, columnar.scan_arrow, columnar.read_arrow, True, columnar.count_arrow)
+_JSON: Final = Kind(jsonlines.peek, jsonlines.scan, jsonlines.read, False, jsonlines.count)
 _CSV: Final = Kind(delimited.peek, delimited.scan, delimited.read, False)
 KINDS: Final[dict[str, Kind]] = {
     ".parquet": _PARQUET, ".arrow": _ARROW, ".feather": _ARROW,
     ".jsonl": _JSON, ".ndjson": _JSON, ".json": _JSON, ".csv": _CSV, ".tsv": _CSV,
 }  # fmt: skip
 _PACKED: Final = (".gz", ".bz2", ".zst")
+_COUNTED: Final = 32 << 20
+"""Bytes of files without a row count in them that are read only to be counted."""
 SHARD: Final = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}")
 _SIDE_FILES: Final = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
@@ -117,6 +126,17 @@ class FileTables(Tables):
 
     def replayable(self) -> bool:
         return self._kind.typed
+
+    def rows(self) -> int | None:
+        count = self._kind.count
+        sizes = (file.stat().st_size * (8 if file.suffix.lower() in _PACKED else 1) for file in self.files)
+        if count is None or (self._kind is not _PARQUET and sum(sizes) > _COUNTED):
+            return None
+        total = 0
+        for file in self.files:
+            with _reading(file):
+                total += count(file)
+        return total
 
 
 def suffix(file: Path) -> str:

@@ -288,6 +288,23 @@ def test_plan_and_preview(rather: Any, here: Path) -> None:
     assert sorted(p.name for p in Path("runs").iterdir() if p.is_dir()) == ["ask"]
 
 
+def test_plan_counts_calls_where_rows_are_known(rather: Any, here: Path) -> None:
+    """Rows of lines are counted; of a table that must be parsed for it, calls a row are told instead."""
+    models = "models:\n  writer: {use: fake_chat}\n"
+    stages = "stages:\n  - read.rows: {path: %s}\n  - synth.candidates: {samples: 3}\n  - synth.verify_keep: {}\n"
+    Path("rows.jsonl").write_text('{"prompt": "1?", "reference": "1"}\n' * 5, encoding="utf-8")
+    Path("rows.csv").write_text("prompt,reference\n1?,1\n", encoding="utf-8")
+    write(models + stages % "rows.jsonl")
+    out = rather("plan", "recipe.yaml")[1]
+    rows = {line.split()[0]: line.split() for line in out.splitlines()}
+    assert rows["synth.candidates"][4:6] == ["5", "15"] and "at most 15 calls, $0.00, before" in out
+    write(models + stages % "rows.csv")
+    out = rather("plan", "recipe.yaml")[1]
+    rows = {line.split()[0]: line.split() for line in out.splitlines()}
+    assert rows["synth.candidates"][4:8] == ["?", "3", "a", "row"] and rows["synth.verify_keep"][4:6] == ["?", "0"]
+    assert "at most 0 calls, $0.00 and 3 calls, $0.00 a row of unknown number, before any drop" in out
+
+
 def test_shipped_recipes_fit_the_schema(rather: Any) -> None:
     schema = json.loads(rather("schema")[1])
     assert schema == json.loads(json.dumps(recipe_schema()))
