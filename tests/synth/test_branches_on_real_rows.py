@@ -1,0 +1,116 @@
+"""Three real rows a method, one for each way it can go: kept, left out in part, dropped; the rows in full."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rather.core.paid import Reply
+from rather.core.stage import Drop
+from rather.models.encoders_text import StaticText
+from rather.synth.causal_augment import CausalAugment
+from rather.synth.neighbor_instruction import NeighborInstruction
+from rather.synth.reference_feedback import ReferenceFeedback
+
+from .scripted import ran, real_pairs, texts
+
+NEW = ["Describe how bread rises to a baker's apprentice.", "Compare two ways of storing wind power for a town hall."]
+REFUSAL = "I'm sorry, I can't help with that."
+CUT = Reply("It is a", "length")
+
+
+def test_refed(data: Path) -> None:
+    """Both pairs sound; one draft refused; feedback on the answer cut off."""
+    seeds = real_pairs(data, "dpo_demo_en.jsonl")
+    for seed, draft, feedback, kept in zip(
+        seeds, ("By yeast.", REFUSAL, "By yeast."), ("Plain words.", "Plain words.", CUT), (2, 1, 0), strict=True
+    ):
+        script = [
+            ("What makes this prompt valuable", "Names its reader."),
+            ("What makes this answer good", feedback),
+            ("new prompts with the same qualities", json.dumps({"items": NEW})),
+            (["The revised answer:", NEW[0]], "Yeast makes gas, and gas lifts the dough."),
+            (["The revised answer:", NEW[1]], "Pumped water stores more than batteries do."),
+            (NEW[0], draft),
+            (NEW[1], "There are many ways."),
+        ]
+        found, model = ran(ReferenceFeedback(new=2), seed, script)
+        if not kept:
+            assert found == Drop("answer_feedback: truncated", {"reply": "nothing was said"})
+            assert not any("new prompts with" in text for text in model.asked), "nothing more is paid for"
+            continue
+        pairs = [
+            (NEW[0], "Yeast makes gas, and gas lifts the dough.", "By yeast."),
+            (NEW[1], "Pumped water stores more than batteries do.", "There are many ways."),
+        ][-kept:]
+        shared = {
+            "verdict": "prefer", "seed_id": "row0", "seed_prompt": seed["prompt"][0]["content"],
+            "seed_answer": seed["chosen"]["text"], "prompt_feedback": "Names its reader.",
+            "answer_feedback": "Plain words.", "seed_repeats": 0, "seed_failures": 2 - kept,
+        }  # fmt: skip
+        assert [texts(row) for row in found] == [
+            shared | {"prompt": prompt, "chosen": better, "rejected": worse} for prompt, better, worse in pairs
+        ]
+
+
+FACT = {"name": "correctness", "meaning": "What it says is true."}
+
+
+def test_crome(data: Path) -> None:
+    """Both edits done; the one refused and the other not verified; no attributes at all."""
+    rows = [row | {"prompt_hash": 3} for row in real_pairs(data, "truthfulqa.jsonl")]
+    lists = json.dumps({"items": [FACT]})
+    for row, listed, worse, verified in zip(
+        rows, (lists, lists, "It should be true."), ("{} indeed", REFUSAL, ""), ("yes", "no", ""), strict=True
+    ):
+        good, bad = row["chosen"]["text"], row["rejected"]["text"]
+        script: list[Any] = [
+            ("List the attributes", listed), ("# Attributes", lists),
+            (["weak or strong", f"# Reply\n{good}\n"], "strong"), (["weak or strong", f"# Reply\n{bad}\n"], "weak"),
+            ("Attribute to make worse", worse.format(bad)), ("Attribute to make better", f"{good} indeed"),
+            ("Was the order carried out", verified),
+        ]  # fmt: skip
+        found, model = ran(CausalAugment(length_ratio=9), row, script)
+        if listed != lists:
+            assert isinstance(found, Drop) and found.reason == "attributes: unparsable" and len(model.asked) == 2
+            continue
+        blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio", "judged_margin"))
+        faults = [] if verified == "yes" else ["degrade: refused", "edit not verified"]
+        shared = {"origin_hash": 3, "augment_faults": faults}
+        assert texts(found[0] | {"chosen": None, "rejected": None}) == {
+            "augmentation": "original", "verdict": "prefer", "chosen": None, "rejected": None, **blank, **shared,
+        }  # fmt: skip
+        made = {"augmentation": "causal", "verdict": "prefer", "attribute": "correctness", "judged_margin": None}
+        expected = [
+            ("degrade", "chosen", good, f"{bad} indeed"),
+            ("upgrade", "rejected", f"{good} indeed", bad),
+        ]
+        assert [{k: v for k, v in texts(one).items() if k != "length_log_ratio"} for one in found[1:]] == [
+            shared | made | {"direction": way, "base_side": side, "chosen": chosen, "rejected": rejected}
+            for way, side, chosen, rejected in (expected if verified == "yes" else [])
+        ]
+
+
+def test_neighboring_instructions(data: Path) -> None:
+    """Kept; a variation that is the prompt itself, written again in vain; an answer nobody falls for."""
+    rows = real_pairs(data, "llmbar.jsonl")
+    for k, row in enumerate(rows):
+        prompt, bad = row["prompt"][0]["content"], row["rejected"]["text"]
+        other = prompt if k == 1 else prompt.rpartition(" ")[0] + " once"
+        script = [("write another on the same matter", other), (other, "Zzz." if k == 2 else bad)]
+        stage = NeighborInstruction(most=0.9999, least_lure=-0.5 if k < 2 else 0.0)
+        found, model = ran(stage, row, script, static=StaticText())
+        if k == 1:
+            assert found == Drop("instructions too alike", {"similarity": pytest.approx(1.0, abs=1e-4)})
+            assert len(model.asked) == 2
+        elif k == 2:
+            assert isinstance(found, Drop) and found.reason == "too far from the prompt to fool"
+        else:
+            asked, near, right, wrong = StaticText().encode([prompt, other, row["chosen"]["text"], bad]).astype(float)
+            assert [texts(one) for one in found] == [{
+                "rejected": bad, "verdict": "prefer", "neighbor_instruction": other, "judged_margin": None,
+                "instruction_similarity": pytest.approx(float(asked @ near), abs=1e-6),
+                "lure": pytest.approx(float(asked @ wrong - asked @ right), abs=1e-6),
+            }]  # fmt: skip
