@@ -22,10 +22,12 @@ COMBINED: Final[Mapping[Combine, Callable[[Sequence[float]], float]]] = {
 
 
 def names_of(ctx: Context, nickname: str) -> frozenset[str]:
-    """What a judge's own answers may be signed with: its nickname, and the name its endpoint knows it by."""
+    """What a judge's own answers may be signed with: its nickname, the name its endpoint knows it by, and how
+    stages that make sign (`use name`)."""
     spec = ctx.view.plan.models.get(nickname)
     name = str(getattr(spec, "name", "") or "")
-    return frozenset({nickname, name} - {""})
+    signed = f"{getattr(spec, 'use', '')} {name}".strip()
+    return frozenset({nickname, name, signed} - {""})
 
 
 def wrote(names: frozenset[str], answers: Sequence[Answer]) -> bool:

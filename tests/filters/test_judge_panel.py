@@ -57,10 +57,12 @@ def test_too_few_scores_are_no_score() -> None:
     assert "s_outcome" not in together("s", [None, None], [None, None], 2, "mean"), "nobody may judge it"
 
 
-def test_a_judge_does_not_judge_its_own_answers() -> None:
+@pytest.mark.parametrize("signed", ["big-model", "openai big-model", "one"])
+def test_a_judge_does_not_judge_its_own_answers(signed: str) -> None:
+    """Answers are signed by their source, or by the stage that made them in the same run."""
     rows = pairs(("p", "mine", "yours"))
-    rows = rows.set_column(2, "chosen", text_answers(pa.array(["mine"]), pa.array(["big-model"])))
-    specs = {"one": SimpleNamespace(name="big-model"), "two": SimpleNamespace(name="other")}
+    rows = rows.set_column(2, "chosen", text_answers(pa.array(["mine"]), pa.array([signed])))
+    specs = {"one": SimpleNamespace(use="openai", name="big-model"), "two": SimpleNamespace(use="openai", name="other")}
     stage = JudgePanel(judges=("one", "two"))
     found = panel(stage, rows, specs, one=lambda p: "3", two=lambda p: "9")
     assert found["chosen_panel_score_by_judge"] == [[None, 9.0]] and found["chosen_panel_score"] == [9.0]
