@@ -13,7 +13,18 @@ from ..core.runs import open_run
 from ..formats.dialects import DIALECTS, dialect
 from ..formats.splits import splits_of
 from ..formats.write_parquet import WriteParquet
-from .opened import OutsideRun, Reading, check_columns, check_target, is_run, known, mapped, read_run, rows_after
+from .opened import (
+    OutsideRun,
+    Reading,
+    check_columns,
+    check_target,
+    is_run,
+    known,
+    mapped,
+    nothing_left,
+    read_run,
+    rows_after,
+)
 from .parts import Part, assembled
 
 FORMS: Final = ("auto", "text", "messages")
@@ -78,7 +89,8 @@ def exported(request: ExportRequest) -> dict[str, Any]:
         forms = {part.facts["form"] for part in parts}
         if len(forms) > 1:  # one split needs messages: all are written so
             parts = _written(replace(request, form="messages"), replace_form(writer, "messages"), Path(scratch))
-        return assembled(request.out, request.data, request.to, parts)
+        with nothing_left(request.out):
+            return assembled(request.out, request.data, request.to, parts)
 
 
 def replace_form(writer: WriteParquet, form: str) -> WriteParquet:

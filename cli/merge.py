@@ -15,7 +15,7 @@ from ..formats.joined import joined
 from ..formats.merging import merge_folders
 from ..formats.write_parquet import WriteParquet
 from .interleave import interleaved
-from .opened import OutsideRun, check_target, is_run
+from .opened import OutsideRun, check_target, is_run, nothing_left
 from .push import dataset_folder
 
 _WHOLE: Final = ("fit", "select")
@@ -56,7 +56,8 @@ def merged(request: MergeRequest) -> dict[str, Any]:
         if odd is not None:
             raise InputError("this is no shard of a run, as others here are", place=str(odd), hint="merge it by itself")
         return _merged_shards(request, shards)
-    return merge_folders([dataset_folder(path) for path in request.parts], request.out, partial=request.partial)
+    with nothing_left(request.out):
+        return merge_folders([dataset_folder(path) for path in request.parts], request.out, partial=request.partial)
 
 
 def _apart(request: MergeRequest) -> None:
@@ -75,7 +76,8 @@ def _merged_shards(request: MergeRequest, shards: Mapping[Path, RunView]) -> dic
     stage, writer = _writer(views[0], request.parts[0])
     rows = interleaved([view.input_frame(stage) for view in views])
     context = OutsideRun(joined(views), str(request.out), views[0].seed)
-    facts = writer.model_copy(update={"path": ""}).sink(rows, context)  # type: ignore[arg-type]
+    with nothing_left(request.out):
+        facts = writer.model_copy(update={"path": ""}).sink(rows, context)  # type: ignore[arg-type]
     notes = [f"left out: {n:,} {reason}" for reason, n in facts["left_out"].items()]
     if rows.renumbered:
         notes.append(f"{rows.renumbered:,} ids stood in several shards, of equal rows: they are numbered anew")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final, get_args
@@ -108,6 +110,18 @@ def check_target(out: Path, *data: Path) -> None:
             raise InputError(cause, place=str(out), hint="give another folder with -o")
 
 
+@contextmanager
+def nothing_left(out: Path) -> Iterator[None]:
+    """A failure inside leaves no folder `out` behind, unless it was there before."""
+    before = out.exists()
+    try:
+        yield
+    except BaseException:
+        if not before:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
 def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:
     """(name, rows) of a stage, the last one that has rows if none is named."""
     if stage is not None:
@@ -138,6 +152,8 @@ def known(value: str, names: Sequence[str], option: str) -> str:
 
 def check_columns(stage: Stage, names: Collection[str], place: str) -> None:
     """InputError naming what a stage reads and these columns lack."""
+    if not names:
+        raise InputError("it holds no rows", place=place, hint="is it the right file?")
     there = {*names, *SYSTEM}
     missing = [name for name in stage.columns_read() if not name.endswith("?") and name not in there]
     if missing:

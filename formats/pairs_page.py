@@ -92,7 +92,7 @@ def shown(frame: Frame, most: int, wish: Wish, pictures: int = PICTURES) -> Show
             yield table.select(["id"])
 
     values = value_columns(frame.schema)
-    names = [name for name in (*PAYLOAD, *values) if name in frame.names]
+    names = [name for name in (*PAYLOAD, *values) if name in frame.names and name != "id"]  # `rows_of` adds the id
     rows = rows_of(frame, lowest(wanted(), most), names).to_pylist()
     thumbs = Thumbnails(pictures)
     return Shown(tuple(pair_of(row, thumbs, values=_told(row, values)) for row in rows), matched, len(frame))

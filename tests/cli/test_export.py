@@ -150,7 +150,7 @@ def test_images_go_through_unchanged(door: Door) -> None:
     ("words", "told"),
     [
         (["pairs.jsonl", "--to", "trl_ktto"], "--to: no dialect called trl_ktto; did you mean trl_kto"),
-        (["pair.jsonl", "--to", "trl_kto"], "no readable file at pair.jsonl; did you mean pairs.jsonl?"),
+        (["pair.jsonl", "--to", "trl_kto"], "no readable file at pair.jsonl; did you mean pairs.jsonl"),
         (["pairs.jsonl", "--to", "trl_kto", "--form", "txt"], "--form txt is not known; did you mean text?"),
         (["pairs.jsonl", "--to", "trl_vlm", "--form", "text"], "trl_vlm cannot be written as text; use form: messages"),
         (["pairs.jsonl", "--to", "trl_kto", "--test", "1"], "--test 1 is no share from 0 to below 1"),
@@ -162,6 +162,7 @@ def test_images_go_through_unchanged(door: Door) -> None:
         (["own", "--to", "trl_kto", "--test", "0.1"], "own: the data has a test split already"),
         (["own", "--to", "trl_kto", "--split", "tests"], "own has no split tests; did you mean test?"),
         (["own", "--to", "trl_kto", "-o", "own"], "own: the dataset would be written over what it is made from"),
+        (["nothing.jsonl", "--to", "trl_kto"], "nothing.jsonl: it holds no rows"),
         (["own", "--to", "trl_kto", "-o", "pairs.jsonl"], "pairs.jsonl: this is a file; give a folder with -o"),
         (["half", "--to", "trl_kto"], "half: this run has not finished; run the same command again"),
         (["run", "--to", "trl_kto", "--stage", "filter.margn"], "no stage called filter.margn; did you mean"),
@@ -171,6 +172,7 @@ def test_a_mistake_is_one_message(door: Door, words: list[str], told: str) -> No
     write(rows(12))
     assert door("export", "pairs.jsonl", "--to", "rather", "--test", "0.4", "-o", "own")[0] == 0
     before = {path: path.read_bytes() for path in Path("own").rglob("*.*")}
+    Path("nothing.jsonl").touch()
     Path("half/stages").mkdir(parents=True)
     Path("half/recipe.yaml").write_text(RECIPE, encoding="utf-8")
     Path("small.yaml").write_text(RECIPE, encoding="utf-8")

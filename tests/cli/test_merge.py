@@ -49,7 +49,7 @@ def dataset(folder: str, **splits: Sequence[dict[str, Any]]) -> str:
 def test_merged_shards_are_the_whole_run_byte_by_byte(door: Door, count: int) -> None:
     """Source order, splits, scores and files; equal rows in several shards get the ids they have in the whole."""
     found = rows(200)
-    for k in range(0, 200, 5):
+    for k in range(0, 200, 3):
         found[k] = found[0]
     write(found)
     parts = shards(door, count)
@@ -105,6 +105,16 @@ def test_a_missing_shard_is_named(door: Door) -> None:
     shutil.copytree(two, "copy")
     code, _, err = door("merge", one, two, "copy", "-o", "again")
     assert code == 2 and "copy: this is shard 2/4, as part2 is; give each shard once" in err
+
+
+def test_a_source_that_is_gone_leaves_nothing_behind(door: Door) -> None:
+    pq.write_table(pa.Table.from_pylist(rows(40)), "pairs.parquet")  # read again from where it lies, not stored
+    parts = shards(door, 2, RECIPE.replace("pairs.jsonl", "pairs.parquet"))
+    Path("pairs.parquet").rename("moved.parquet")
+    code, out, err = door("merge", *parts, "-o", "merged")
+    assert (code, out) == (2, "") and "no readable file at" in err and not Path("merged").exists()
+    Path("moved.parquet").rename("pairs.parquet")
+    assert door("merge", *parts, "-o", "merged")[0] == 0
 
 
 def test_shards_of_different_runs_are_refused(door: Door) -> None:

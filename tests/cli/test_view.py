@@ -95,6 +95,15 @@ def test_rows_without_a_pair_are_shown_as_they_are(door: Door) -> None:
     assert all(["topic", "birds"] in row["values"] for row in held("page.html"))
 
 
+def test_a_page_without_rows_says_so(door: Door) -> None:
+    Path("empty.jsonl").touch()
+    assert door("view", "empty.jsonl", "-o", "page.html")[0] == 0
+    assert "No row is there to be shown." in Path("page.html").read_text("utf-8") and held("page.html") == []
+    write(rows(3))
+    assert door("view", "pairs.jsonl", "--find", "nowhere", "-o", "none.html")[0] == 0
+    assert "0 rows of 0 that match, of 3." in Path("none.html").read_text("utf-8") and held("none.html") == []
+
+
 def test_pictures_are_in_the_page(door: Door) -> None:
     pair = [{name: {"bytes": png(seed + k), "path": None} for name, seed in (("chosen", 0), ("rejected", 9))}
             for k in range(2)]  # fmt: skip
