@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request, shared_outcome
 from ..models.comparing import choice_reader
 from ..models.readers import read_json
@@ -95,7 +95,7 @@ class JudgeClaims(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return {"pair": 2.0, "chosen": 1.0, "candidates": float(self.most)}[self.of] * (1 + self.facts)
+        return float(most_answers(self.of, self.most) * (1 + self.facts))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         answers = answers_in(batch, self.of, self.most)

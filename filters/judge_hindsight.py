@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request, shared_outcome
 from ..models.readers import read_text
 from ..models.verdict import Verdict, ask_verdicts
@@ -72,7 +72,7 @@ class JudgeHindsight(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return 4.0 * {"pair": 2, "chosen": 1, "candidates": self.most}[self.of]
+        return 4.0 * most_answers(self.of, self.most)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         answers = answers_in(batch, self.of, self.most)

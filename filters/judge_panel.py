@@ -12,7 +12,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.several import Chats, Names
 from ..core.stage import Column, Columns, Context, Score
-from ..models.answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import shared_outcome
 from ..models.verdict import Verdict
 from .judging import asides, digests, pictures_of, template, template_faults, texts_of
@@ -99,7 +99,7 @@ class JudgePanel(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        answers = {"pair": 2, "chosen": 1, "candidates": self.most}[self.of]
+        answers = most_answers(self.of, self.most)
         return float(answers * max(1, len(self.aspects)) * len(self.judges) * len(self.templates))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import shared_outcome
 from ..models.readers import entropy
 from ..models.verdict import Verdict
@@ -102,7 +102,7 @@ class JudgePointwise(Score):
         return columns_of(self._columns(), self.of)
 
     def calls_a_row(self) -> float:
-        answers = {"pair": 2, "chosen": 1, "candidates": self.most}[self.of]
+        answers = most_answers(self.of, self.most)
         return float(answers * max(1, len(self.aspects)))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import ask_by_kind, request
 from ..models.readers import read_json
 from ..models.verdict import Verdict
@@ -84,7 +84,7 @@ class JudgeRubric(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return {"pair": 2.0, "chosen": 1.0, "candidates": float(self.most)}[self.of]
+        return float(most_answers(self.of, self.most))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         rubrics = self._rubrics(batch)

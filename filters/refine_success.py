@@ -13,7 +13,7 @@ from pydantic import Field
 from ..core.final_answer import final_answer
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request
 from ..models.readers import read_text
 from ..models.verdict import Verdict, ask_verdicts
@@ -80,7 +80,7 @@ class RefineSuccess(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return float(self.baseline + self.k * {"chosen": 1, "pair": 2, "candidates": self.most}[self.of])
+        return float(self.baseline + self.k * most_answers(self.of, self.most))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         questions, responses, references = texts_of(batch, "question", "response", self.reference)

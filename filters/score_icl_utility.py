@@ -12,7 +12,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, FileOf, ModelOf, Score
 from ..core.text_columns import SUFFIXES, file_digest
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.verdict import ask_verdicts
 from .exam_problems import TEMPLATE, Lesson, Problem, mark_of, problems_in, read_work
 from .judging import digests, texts_of
@@ -73,7 +73,7 @@ class IclUtility(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return float(self.most_probes * {"pair": 2, "chosen": 1, "candidates": self.most}[self.of])
+        return float(self.most_probes * most_answers(self.of, self.most))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         prompts = texts_of(batch, "prompt")[0]

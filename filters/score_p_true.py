@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request, shared_outcome
 from ..models.comparing import choice_reader, lead
 from ..models.verdict import Verdict, ask_verdicts
@@ -69,7 +69,7 @@ class PTrue(Score):
         return columns_of(Score.columns_written(self), self.of)
 
     def calls_a_row(self) -> float:
-        return (self.ideas > 0) + {"pair": 2.0, "chosen": 1.0, "candidates": float(self.most)}[self.of]
+        return float((self.ideas > 0) + most_answers(self.of, self.most))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         model = ctx.models[self.model]

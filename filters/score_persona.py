@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from ..models.answers import Of, answers_in, columns_of, laid_out, sides
+from ..models.answers import Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import shared_outcome
 from ..models.verdict import Verdict
 from .judging import digests, template, template_faults
@@ -80,7 +80,7 @@ class PersonaAtomic(Score):
         return (*columns_of(columns[:-1], self.of), *retest)
 
     def calls_a_row(self) -> float:
-        return float(self.sentences * {"pair": 2, "chosen": 1, "candidates": self.most}[self.of])
+        return float(self.sentences * most_answers(self.of, self.most))
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         answers = answers_in(batch, self.of, self.most)

@@ -39,6 +39,11 @@ def sides(of: Of) -> tuple[str, ...]:
     return {"pair": ("chosen", "rejected"), "candidates": ("candidates",), "chosen": ("chosen",)}[of]
 
 
+def most_answers(of: Of, most: int) -> int:
+    """How many answers of a row `of` names; of candidates at most the first `most`."""
+    return {"pair": 2, "candidates": most, "chosen": 1}[of]
+
+
 def columns_of(columns: Sequence[Column], of: Of) -> tuple[Column, ...]:
     """Columns of one answer as a row has them: chosen_<name>, rejected_<name>, or lists by candidate."""
     if of == "candidates":

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
-from ..models.answers import Of, sides
+from ..models.answers import Of, most_answers, sides
 from ..models.readers import read_text, read_yes_no
 from .critique_corrected import Corrected, changed, read_corrected
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
@@ -86,7 +86,7 @@ class ContrastiveCritic(Map):
         return (*Map.columns_read(self), *sides(self.of))
 
     def calls_a_row(self) -> float:
-        answers = min({"chosen": 1, "pair": 2, "candidates": self.most}[self.of], self.most)
+        answers = min(most_answers(self.of, self.most), self.most)
         return 1.0 + 2.0 * answers
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
-from ..models.answers import Of, sides
+from ..models.answers import Of, most_answers, sides
 from ..models.verdict import Verdict
 from .critique_making import Format, Grain, Made, criticised
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
@@ -113,7 +113,7 @@ class CritiqueStage(Map):
         return columns
 
     def calls_a_row(self) -> float:
-        answers = {"chosen": 1, "pair": 2, "candidates": self.most}[self.of]
+        answers = most_answers(self.of, self.most)
         return float(min(answers, self.most) * self.n * len(self.rationale_format))
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:

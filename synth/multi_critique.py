@@ -11,7 +11,7 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.several import Chats
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
-from ..models.answers import Of, sides
+from ..models.answers import Of, most_answers, sides
 from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
@@ -82,7 +82,7 @@ class MultiCritique(Map):
         return (*Map.columns_read(self), *sides(self.of))
 
     def calls_a_row(self) -> float:
-        responses = min({"chosen": 1, "pair": 2, "candidates": self.most}[self.of], self.most)
+        responses = min(most_answers(self.of, self.most), self.most)
         return 1.0 + responses * (len(self.agents) * self.n + 2.0)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row] | Drop:
