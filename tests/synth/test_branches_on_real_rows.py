@@ -12,9 +12,12 @@ from rather.core.stage import Drop
 from rather.models.encoders_text import StaticText
 from rather.synth.causal_augment import CausalAugment
 from rather.synth.neighbor_instruction import NeighborInstruction
+from rather.synth.overwrite_topics import OverwriteTopics
 from rather.synth.reference_feedback import ReferenceFeedback
 
 from .scripted import ran, real_pairs, texts
+from .test_overwrite_topics import REAL, items, with_chances
+from .test_overwrite_topics import row as candidates
 
 NEW = ["Describe how bread rises to a baker's apprentice.", "Compare two ways of storing wind power for a town hall."]
 REFUSAL = "I'm sorry, I can't help with that."
@@ -114,3 +117,37 @@ def test_neighboring_instructions(data: Path) -> None:
                 "instruction_similarity": pytest.approx(float(asked @ near), abs=1e-6),
                 "lure": pytest.approx(float(asked @ wrong - asked @ right), abs=1e-6),
             }]  # fmt: skip
+
+
+def test_tpo(data: Path) -> None:
+    """The right answer rewritten into the wrong; a rewrite refused, so that whole answers stand; lists unreadable."""
+    lines = (data / "preferences" / "truthfulqa.jsonl").read_text(encoding="utf-8").splitlines()[:3]
+    for k, line in enumerate(map(json.loads, lines)):
+        rewrite = REFUSAL if k == 1 else f"{line['rejected']}, they say"
+        told: list[Any] = [("# Text", "No list."), ("# Edits", rewrite)] if k == 2 else []
+        for mark, ([fact], p) in REAL.items():
+            told += [
+                (["# Text", mark, "List"], items(fact)),
+                (["open questions", fact], items(f"What of: {mark}?")),
+                (["only be answered", fact], items(f"Is it so: {mark}?")),
+                (f"Is it so: {mark}", with_chances("yes" if p > 0.5 else "no", {"yes": p, "no": 1 - p})),
+            ]
+        told += [("same property", "yes"), ("ask for the same", "yes"), ("# Edits", rewrite)]
+        asked = {"prompt": [{"role": "user", "content": line["prompt"]}]}
+        stage = OverwriteTopics(alternatives=0, least=1, encoder=None)
+        found, model = ran(stage, candidates(line["rejected"], line["chosen"]) | asked, told)
+        if k == 2:
+            assert found == Drop("fewer than two answers taken apart", {"split: unparsable": 2})
+            assert not any("Is it so" in text for text in model.asked), "nothing more is paid for"
+            continue
+        [made] = found
+        assert made["chosen"]["text"] == line["chosen"] and made["verdict"] == "prefer"
+        assert made["rejected"]["text"] == (line["rejected"] if k else rewrite)
+        assert made["overwrite_fallback"] == (None if k == 0 else "rewrite: refused")
+        assert (made["overwrite_base"], made["overwrite_up"], made["overwrite_down"]) == (
+            (1, 0, 1) if k == 0 else (None, None, None)
+        )
+        assert made["claims_score"][0] < 0 < made["claims_score"][1] and made["claims_outcome"] == ["ok", "ok"]
+        assert [claim["claim"] for claim in made["topics"]] == [
+            fact for text in (line["rejected"], line["chosen"]) for mark, ([fact], _) in REAL.items() if mark in text
+        ]
