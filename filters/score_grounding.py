@@ -14,7 +14,7 @@ from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import shown
 from .matching import NONE, by_category
 from .score_multi_subject import OUTCOMES
-from .subjects import Eyes, Regions, questions_of
+from .subjects import Eyes, Regions, questions_of, told_of_regions
 
 
 @final
@@ -76,10 +76,7 @@ class Grounding(Score):
         questions = questions_of(batch, found, self.subjects, referenced=like)
         encoder = ctx.models[self.model] if like and self.model else None
         seen = Eyes(ctx.models[self.detector], encoder, self.most_overlap, True).look(batch, found, questions)
-        told = [
-            (self._told(one) if one is not None else {}) | {f"{self.column}_outcome": outcome}
-            for one, outcome in zip(seen, found.outcomes, strict=True)
-        ]
+        told = told_of_regions(seen, found.outcomes, self._told, self.column)
         return laid_out(Score.columns_written(self), self.of, batch, found.answers, told)
 
     def _told(self, regions: Regions) -> dict[str, Any]:

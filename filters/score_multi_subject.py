@@ -14,7 +14,7 @@ from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import shown
 from .matching import NONE, Matching, Reduce, matched, reduced
-from .subjects import Eyes, Regions, questions_of
+from .subjects import Eyes, Regions, questions_of, told_of_regions
 
 OUTCOMES: Final = "ok, or which of image, subjects, references or boxes is missing or unreadable"
 
@@ -80,10 +80,7 @@ class MultiSubject(Score):
         detector = ctx.models[self.detector] if self.detector else None
         eyes = Eyes(detector, ctx.models[self.model], self.most_overlap, self.match == "category")
         seen = eyes.look(batch, found, questions)
-        told = [
-            (self._told(one) if one is not None else {}) | {f"{self.column}_outcome": outcome}
-            for one, outcome in zip(seen, found.outcomes, strict=True)
-        ]
+        told = told_of_regions(seen, found.outcomes, self._told, self.column)
         return laid_out(Score.columns_written(self), self.of, batch, found.answers, told)
 
     def _told(self, regions: Regions) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
@@ -136,6 +136,16 @@ def questions_of(
         row: _question(names, images.get(row), referenced, spots, bool(boxes))
         for row, names, spots in zip(rows, named, given, strict=True)
     }
+
+
+def told_of_regions(
+    seen: Sequence[Regions | None], outcomes: Sequence[str], tell: Callable[[Regions], dict[str, Any]], column: str
+) -> list[dict[str, Any]]:
+    """What `tell` makes of each picture's regions, beside its outcome under `<column>_outcome`."""
+    return [
+        (tell(one) if one is not None else {}) | {f"{column}_outcome": outcome}
+        for one, outcome in zip(seen, outcomes, strict=True)
+    ]
 
 
 def _question(
