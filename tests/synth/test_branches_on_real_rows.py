@@ -14,10 +14,14 @@ from rather.synth.causal_augment import CausalAugment
 from rather.synth.neighbor_instruction import NeighborInstruction
 from rather.synth.overwrite_topics import OverwriteTopics
 from rather.synth.reference_feedback import ReferenceFeedback
+from rather.synth.refine import Refine
+from rather.synth.rubric import Rubric
 
 from .scripted import ran, real_pairs, texts
 from .test_overwrite_topics import REAL, items, with_chances
 from .test_overwrite_topics import row as candidates
+from .test_refine import DRAWN, heeding
+from .test_rubric import PRIME, SHORT, WRITING, judge, said
 
 NEW = ["Describe how bread rises to a baker's apprentice.", "Compare two ways of storing wind power for a town hall."]
 REFUSAL = "I'm sorry, I can't help with that."
@@ -151,3 +155,43 @@ def test_tpo(data: Path) -> None:
         assert [claim["claim"] for claim in made["topics"]] == [
             fact for text in (line["rejected"], line["chosen"]) for mark, ([fact], _) in REAL.items() if mark in text
         ]
+
+
+def test_crg(data: Path) -> None:
+    """A rubric that leads to the label, one that leads away from it, one that cannot be read."""
+    for k, row in enumerate(real_pairs(data, "llmbar.jsonl")):
+        better, worse = row["chosen"]["text"][:20], row["rejected"]["text"][:20]
+        written = "Both are fine." if k == 2 else said(SHORT, PRIME)
+        script = [(WRITING, written), *judge(better if k == 0 else worse)]
+        lines = [
+            {"id": "h1", "criterion": SHORT["criterion"], "weight": None, "kind": "hard_rule"},
+            {"id": "p2", "criterion": PRIME["criterion"], "weight": None, "kind": "principle"},
+        ]
+        fault = [None, "inconsistent", "unparsable"][k]
+        [made], model = ran(Rubric(inconsistent="keep"), row, script)
+        made.pop("made_by")
+        assert made == {
+            "rubric": None if k else lines, "failed_rubric": lines if k == 1 else None, "n_tries": made["n_tries"],
+            "consistency": ["pass", "fail", "parse_error"][k], "rubric_fault": fault,
+        }  # fmt: skip
+        assert (made["n_tries"] == 1) == (k == 0), "it is written again until it passes"
+        assert any("by the criteria you are given" in text for text in model.asked) == (k < 2)
+
+
+def test_ilf(data: Path) -> None:
+    """The first of two heeds the feedback better; the second does; none is sound."""
+    for k, row in enumerate(real_pairs(data, "llmbar.jsonl")):
+        row |= {"critique": {"text": "It does not do what was asked."}}
+        better, other = row["chosen"]["text"].strip(), "Here, another attempt."
+        drawn = [[better, other], [better, other], [REFUSAL, row["rejected"]["text"]]][k]
+        chances = {f"\n{better[:40]}": 0.25 if k else 0.75, other: 0.75 if k else 0.25}
+        script = [*heeding(chances), (DRAWN, drawn * 4)]
+        found, _ = ran(Refine(samples=2, answer="rejected", retries=2), row, script)
+        if k == 2:
+            assert found == Drop("no sound refinement", {"drawn": 4})
+            continue
+        assert [texts(one) for one in found] == [{
+            "chosen": other if k else better, "rejected": row["rejected"]["text"], "verdict": "prefer",
+            "refinement_score": 0.75,
+            "n_refinements": 2, "n_verified": None, "feedback_quoted": 0,
+        }]  # fmt: skip
