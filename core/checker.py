@@ -2,93 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from pydantic import ValidationError
-
-from . import registry, secrets
-from .errors import Fault, RatherError, did_you_mean
-from .hints import exists, help_of, holds, importable, lowered, marks_of, near_file, reason_of, who_writes
+from . import registry
+from .errors import RatherError, did_you_mean
+from .findings import Findings
+from .hints import exists, holds, marks_of, near_file, reason_of, who_writes
+from .model_checker import ModelChecker
 from .plan import ANY, Node, Plan, rows_into
-from .recipe import ModelEntry, Recipe, StageEntry
+from .recipe import Recipe, StageEntry
 from .row import SYSTEM
 from .stage import FileOf, ModelOf, Select, Source, Stage, StageOf
-from .yamlfile import expand
 
 
 @final
 @dataclass
 class Checker:
+    """Walks a recipe's stages in order; what is wrong with each goes to `findings`."""
+
     recipe: Recipe
     check_sources: bool
-    faults: list[Fault] = field(default_factory=list)
+    findings: Findings
     nodes: list[Node] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
+    @property
+    def models(self) -> ModelChecker:
+        return ModelChecker(self.recipe, self.check_sources, self.findings)
+
     def plan(self) -> Plan:
-        self.faults += self.recipe.faults
-        models = self.models()
-        if not self.recipe.stages and not self.faults:
-            self.fault(1, "the recipe has no stages")
+        self.findings.faults.extend(self.recipe.faults)
+        models = self.models.declared()
+        if not self.recipe.stages and not self.findings.faults:
+            self.findings.fault(1, "the recipe has no stages")
         for entry in self.recipe.stages:
             self.node(entry, models)
         self.unread_branches()
         return Plan(self.recipe, tuple(self.nodes), models)
 
-    def fault(self, line: int, cause: str, hint: str = "") -> None:
-        self.faults.append(Fault(line, cause, hint, self.recipe.file))
-
-    def models(self) -> dict[str, registry.ModelSpec]:
-        found: dict[str, registry.ModelSpec] = {}
-        for entry in self.recipe.models:
-            spec = self.model(entry)
-            if spec is not None:
-                found[entry.nickname] = spec
-        return found
-
-    def model(self, entry: ModelEntry) -> registry.ModelSpec | None:
-        options = {key: item.plain() for key, item in entry.options.items()}
-        use = options.pop("use", None)
-        known = registry.model_spec(use) if isinstance(use, str) else None
-        if known is None:
-            cause = (
-                f"the model {entry.nickname} uses {use!r}, which is not known"
-                if use
-                else f"the model {entry.nickname} has no `use:`"
-            )
-            self.fault(entry.line, cause, did_you_mean(str(use or ""), registry.models()))
-            return None
-        for key, value in options.items():
-            if (
-                secrets.is_secret_name(key)
-                and isinstance(value, str)
-                and "${" not in value
-                and key in known.model_fields
-            ):
-                secrets.hide(value, key.upper())
-                self.fault(
-                    entry.options[key].line,
-                    f"models.{entry.nickname}.{key} is a secret written out",
-                    "write ${NAME} and set it in the environment",
-                )
-        spec = self.validated(known, options, entry.options, entry.line, f"models.{entry.nickname}")
-        if spec is not None and self.check_sources:
-            self.extra(entry.line, f"the model {entry.nickname} ({use})", spec.needs, spec.extra)
-        return spec
-
     def node(self, entry: StageEntry, models: dict[str, registry.ModelSpec]) -> None:
         if any(node.name == entry.name for node in self.nodes):
-            self.fault(entry.line, f"two stages are called {entry.name}", "give one of them another name with `as:`")
+            self.findings.fault(
+                entry.line, f"two stages are called {entry.name}", "give one of them another name with `as:`"
+            )
         known = registry.stage(entry.kind)
         if known is None:
-            self.fault(entry.line, f"no stage called {entry.kind}", did_you_mean(entry.kind, registry.stages()))
+            self.findings.fault(
+                entry.line, f"no stage called {entry.kind}", did_you_mean(entry.kind, registry.stages())
+            )
             self.unknown_after(entry)
             return
         options = {key: item.plain() for key, item in entry.options.items()}
-        stage = self.validated(known, options, entry.options, entry.line, entry.name)
+        stage = self.findings.validated(known, options, entry.options, entry.line, entry.name)
         skipped = self.skipped(entry)
         if stage is None:
             self.unknown_after(entry)
@@ -96,34 +63,8 @@ class Checker:
         if skipped is None:
             self.references(entry, stage, models)
             if self.check_sources:
-                self.extra(entry.line, entry.name, stage.needs, stage.extra)
+                self.findings.extra(entry.line, entry.name, stage.needs, stage.extra)
         self.walk(entry, stage, skipped)
-
-    def validated(self, cls: Any, options: dict[str, Any], lines: Mapping[str, Any], line: int, owner: str) -> Any:
-        missing: set[str] = set()
-        filled = expand(options, missing)
-        for name in sorted(missing):
-            self.fault(line, f"{owner} needs the environment variable {name}, which is not set", f"export {name}=…")
-        try:
-            return cls(**filled) if not missing else None
-        except ValidationError as error:
-            for detail in error.errors():
-                self.option_fault(cls, detail, lines, line, owner)
-        except TypeError as error:
-            self.fault(line, f"{owner}: {error}")
-        return None
-
-    def option_fault(self, cls: Any, detail: Any, lines: Mapping[str, Any], line: int, owner: str) -> None:
-        path = [str(part) for part in detail["loc"]]
-        option = path[0] if path else ""
-        at = lines[option].line if option in lines and lines[option].line else line
-        if detail["type"] == "extra_forbidden" and len(path) == 1:
-            self.fault(at, f"{owner} has no option {option}", did_you_mean(option, cls.model_fields))
-        elif detail["type"] == "missing":
-            self.fault(line, f"{owner} needs the option {'.'.join(path)}", help_of(cls, option))
-        else:
-            given = secrets.redact(f"{detail.get('input')!r:.60}")
-            self.fault(at, f"{owner}.{'.'.join(path)}: {lowered(detail['msg'])} (given {given})", help_of(cls, option))
 
     def references(self, entry: StageEntry, stage: Stage, models: dict[str, registry.ModelSpec]) -> None:
         for option, info in type(stage).model_fields.items():
@@ -132,11 +73,11 @@ class Checker:
             for mark in marks_of(info):
                 if isinstance(mark, ModelOf) and value is not None:
                     for nickname in value if isinstance(value, (list, tuple)) else [value]:
-                        self.model_reference(line, entry, nickname, mark, models)
+                        self.models.refer(line, entry, nickname, mark, models)
                 elif isinstance(mark, StageOf) and value is not None:
                     self.stage_reference(line, f"{entry.name}.{option}", str(value))
                 elif self.check_sources and isinstance(mark, FileOf) and value and not exists(Path(value)):
-                    self.fault(line, f"{entry.name}.{option}: {value} does not exist", near_file(Path(value)))
+                    self.findings.fault(line, f"{entry.name}.{option}: {value} does not exist", near_file(Path(value)))
         if self.check_sources:
             self.own_faults(entry, stage)
 
@@ -147,41 +88,17 @@ class Checker:
             found = [reason_of(error)]
         for cause in found:
             head, _, hint = cause.partition("; ")
-            self.fault(entry.line, f"{entry.name}: {head}", hint)
+            self.findings.fault(entry.line, f"{entry.name}: {head}", hint)
 
     def stage_reference(self, line: int, owner: str, name: str) -> None:
         found = next((node for node in self.nodes if node.name == name), None)
         if found is None:
             hint = did_you_mean(name, [node.name for node in self.nodes])
-            self.fault(line, f"{owner}: no earlier stage is called {name}", hint)
+            self.findings.fault(line, f"{owner}: no earlier stage is called {name}", hint)
         elif found.skipped is not None:
-            self.fault(line, f"{owner}: {name} is skipped here ({found.skipped})", "give this stage the same `if:`")
-
-    def model_reference(
-        self, line: int, entry: StageEntry, nickname: str, mark: ModelOf, models: dict[str, registry.ModelSpec]
-    ) -> None:
-        spec = models.get(nickname)
-        shipped = registry.model_spec(nickname) if spec is None else None
-        if shipped is not None:
-            try:
-                spec = shipped()
-            except ValidationError:
-                self.fault(line, f"{entry.name}: the model {nickname} needs options", "declare it under `models:`")
-                return
-            models[nickname] = spec
-            self.extra(line, f"the model {nickname}", spec.needs, spec.extra)
-        if spec is None:
-            if all(m.nickname != nickname for m in self.recipe.models):
-                names = [m.nickname for m in self.recipe.models] + list(registry.models_of(mark.kind))
-                self.fault(line, f"{entry.name}: no model called {nickname}", did_you_mean(nickname, names))
-        elif not mark.takes(spec.kind):
-            known = ", ".join(registry.models_of(mark.kind))
-            self.fault(line, f"{entry.name}: {nickname} is a {spec.kind}, not a {mark.kind}", f"of that kind: {known}")
-
-    def extra(self, line: int, owner: str, needs: Iterable[str], extra: str) -> None:
-        missing = [module for module in needs if not importable(module)]
-        if missing:
-            self.fault(line, f"{owner} needs {', '.join(missing)}, not installed", f"pip install 'rather[{extra}]'")
+            self.findings.fault(
+                line, f"{owner}: {name} is skipped here ({found.skipped})", "give this stage the same `if:`"
+            )
 
     def skipped(self, entry: StageEntry) -> str | None:
         if entry.condition is None:
@@ -192,7 +109,7 @@ class Checker:
             told = str(entry.condition).lower() if isinstance(entry.condition, bool) else entry.condition
             return f"if: {told}"
         except RatherError as error:
-            self.fault(entry.line, f"{entry.name}: {error.cause}", error.hint)
+            self.findings.fault(entry.line, f"{entry.name}: {error.cause}", error.hint)
             return None
 
     def walk(self, entry: StageEntry, stage: Stage, skipped: str | None) -> None:
@@ -202,7 +119,7 @@ class Checker:
             columns = self.source_columns(entry, stage)
         elif skipped is None and inputs and not rows_into(self.nodes, inputs):
             gone = " and ".join(self.nodes[index].name for index in inputs)
-            self.fault(entry.line, f"{entry.name} has no rows to work on: {gone} is skipped here")
+            self.findings.fault(entry.line, f"{entry.name} has no rows to work on: {gone} is skipped here")
         elif skipped is None and ANY not in columns:
             self.missing_columns(entry, stage, columns)
         if skipped is None:
@@ -213,18 +130,18 @@ class Checker:
             Node(len(self.nodes), entry.name, entry.line, stage, inputs, frozenset(columns), entry.until_rows, skipped)
         )
         if entry.until_rows is not None and stage.shape not in ("source", "map", "score", "gate"):
-            self.fault(
+            self.findings.fault(
                 entry.line, f"{entry.name}: until needs a stage that streams; a {stage.shape} sees the whole set first"
             )
 
     def inputs_of(self, entry: StageEntry, stage: Stage) -> tuple[int, ...]:
         if isinstance(stage, Source):
             if entry.inputs is not None:
-                self.fault(entry.line, f"{entry.name} begins rows: it takes no inputs")
+                self.findings.fault(entry.line, f"{entry.name} begins rows: it takes no inputs")
             return ()
         if entry.inputs is None:
             if not self.nodes:
-                self.fault(entry.line, f"{entry.name} has no rows to work on", "begin with a read.* stage")
+                self.findings.fault(entry.line, f"{entry.name} has no rows to work on", "begin with a read.* stage")
                 return ()
             return (len(self.nodes) - 1,)
         found = []
@@ -233,7 +150,7 @@ class Checker:
             if match:
                 found += match[:1]
             else:
-                self.fault(
+                self.findings.fault(
                     entry.line,
                     f"{entry.name}: inputs names {name}, no earlier stage",
                     did_you_mean(name, [n.name for n in self.nodes]),
@@ -247,15 +164,15 @@ class Checker:
         return set().union(*(self.nodes[index].columns for index in inputs))
 
     def source_columns(self, entry: StageEntry, stage: Source) -> set[str]:
-        if not self.check_sources or any(f.line == entry.line for f in self.faults):
+        if not self.check_sources or any(f.line == entry.line for f in self.findings.faults):
             return {ANY}
         try:
             return set(stage.schema_names()) | set(SYSTEM)
         except (OSError, ValueError) as error:
-            self.fault(entry.line, f"{entry.name}: {reason_of(error)}")
+            self.findings.fault(entry.line, f"{entry.name}: {reason_of(error)}")
             return {ANY}
         except RatherError as error:
-            self.fault(
+            self.findings.fault(
                 entry.line, f"{entry.name}: {error.cause}" + (f" ({error.place})" if error.place else ""), error.hint
             )
             return {ANY}
@@ -266,11 +183,11 @@ class Checker:
                 continue
             if name == "gold" and not stage.name.startswith("diagnose."):
                 continue
-            self.fault(
+            self.findings.fault(
                 entry.line, f"{entry.name} reads {name}, which no earlier stage writes", who_writes(name, columns)
             )
         if not stage.name.startswith("diagnose.") and "gold" in {n.rstrip("?") for n in stage.columns_read()}:
-            self.fault(
+            self.findings.fault(
                 entry.line,
                 f"{entry.name} reads gold, which only diagnose.* stages may",
                 "gold labels are for evaluation",
@@ -279,7 +196,9 @@ class Checker:
     def twice_written(self, entry: StageEntry, stage: Stage) -> None:
         names = [column.name for column in stage.columns_written()]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            self.fault(entry.line, f"{entry.name} would write the column {name} twice", "name each column once")
+            self.findings.fault(
+                entry.line, f"{entry.name} would write the column {name} twice", "name each column once"
+            )
 
     def unknown_after(self, entry: StageEntry) -> None:
         self.nodes.append(Node(len(self.nodes), entry.name, entry.line, _Unknown(), (), frozenset({ANY})))
@@ -290,7 +209,7 @@ class Checker:
         fed = {index for node in self.nodes for index in node.inputs}
         for node in self.nodes[:-1]:
             if node.index not in fed and node.skipped is None:
-                self.fault(
+                self.findings.fault(
                     node.line, f"no later stage reads the rows of {node.name}", "name it in a later stage's `inputs:`"
                 )
 

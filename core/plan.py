@@ -73,9 +73,10 @@ def make_plan(recipe: Recipe, *, check_sources: bool = True) -> Plan:
     `check_sources=False` is for looking at a finished run whose inputs may be gone.
     """
     from .checker import Checker
+    from .findings import Findings
 
-    checker = Checker(recipe, check_sources)
-    plan = checker.plan()
-    if checker.faults:
-        raise RecipeError(checker.faults)
+    findings = Findings(recipe.file)
+    plan = Checker(recipe, check_sources, findings).plan()
+    if findings.faults:
+        raise RecipeError(findings.faults)
     return plan
