@@ -10,16 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from rather.cli import api
 from rather.core.row import ANSWER, COLUMNS, text_answers, text_messages
 from rather.core.view import RunView
 
 from ..filters.test_rich_feedback import map_of
 from ..models.test_detectors import spots
 from ..photos import photo, photo_folder
-from ..runs import run_text
-from .faking import calls, faked
+from .faking import calls, faked, shipped
 
 FAKES: dict[str, dict[str, Any]] = {
     "painter": {"use": "fake_painter"},
@@ -32,10 +29,7 @@ PICTURE = {"bytes": photo(3), "path": None}
 
 def painted(name: str, source: Path, out: Path, *sets: str) -> RunView:
     """A shipped recipe on these rows, every model a fake."""
-    recipe = yaml.safe_load(api.shipped_recipes()[name].read_text(encoding="utf-8"))
-    recipe["models"] = {nick: FAKES[nick] for nick in recipe.get("models", {})}
-    next(iter(recipe["stages"][0].values()))["path"] = str(source)
-    return run_text(yaml.safe_dump(recipe, sort_keys=False), out, *sets)
+    return shipped(name, source, out, FAKES.__getitem__, *sets)
 
 
 def benchmark(root: Path) -> Path:
