@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from rather.cli.api import shipped_recipes
@@ -330,7 +332,10 @@ def test_the_schema_refuses_what_is_wrong(text: str) -> None:
     assert misfits(yaml.safe_load(text), recipe_schema())
 
 
-SOURCES = {"read.pairs": "pairs.jsonl", "read.rows": "rows.jsonl", "read.images": "photos"}
+SOURCES = {"read.pairs": "pairs.jsonl", "read.rows": "rows.parquet", "read.images": "photos"}
+LABELS = (
+    "prompt_misalignment_label", "answer_correctness", "reasoning_correctness", "reasoning_critic",
+)  # fmt: skip
 FILES = {
     "arte": ["score.icl_utility.probes"],
     "lbt": ["score.teaching.exams"],
@@ -349,14 +354,17 @@ def test_shipped_recipes_are_sound_where_their_input_is(
     text = shipped_recipes()[name].read_text(encoding="utf-8")
     row = {"prompt": "q", "chosen": "yes", "rejected": "no", "candidates": ["yes", "no"], "reference": "yes"}
     row |= {"steps": [{"text": "first", "label": True}], "feedback": "shorter", "judgment": "no", "tests": "assert 1"}
-    row |= {"text": "a passage", "object": "cat", "answer": "yes"}
-    write(json.dumps(row) + "\n", "rows.jsonl")  # more columns than any one recipe reads
+    row |= {"text": "a passage", "object": "cat", "answer": "yes", "overall_score": 0.5, "artifact_map": b"png"}
+    row |= {"images": [{"bytes": b"a photo, unread", "path": None}], "subjects": [{"phrase": "cat"}]}
+    row |= {name: "1" for name in LABELS}
+    pq.write_table(pa.Table.from_pylist([row]), "rows.parquet")  # more columns than any one recipe reads
     (here / "photos" / "cat").mkdir(parents=True)
     (here / "photos" / "cat" / "a.png").write_bytes(b"a photo, unread by a check")
+    write(json.dumps({"subject": "cat", "prompt": "a cat on a mat"}) + "\n", "photos/prompts.jsonl")
     (first,) = (key for key in yaml.safe_load(text)["stages"][0] if "." in key)
     source = SOURCES.get(first, "")
     sets = ["--set", f"read.path={source}"] if source and "RATHER_RECIPES" not in text else []
-    sets += [word for option in FILES.get(name, ()) for word in ("--set", f"{option}=rows.jsonl")]
+    sets += [word for option in FILES.get(name, ()) for word in ("--set", f"{option}=rows.parquet")]
     code, out, err = rather("check", name, *sets)
     if "not installed" in err:
         pytest.skip(err.strip().splitlines()[-1])
