@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from rather.core.row import COLUMNS, arrow_vectors, text_answers, text_messages
 
-ROWS: Final = 90
+ROWS: Final = 60
 WORDS: Final = (
     "green", "seven", "Ωmega", "", "river 42", "not", "I'm sorry, I can't help", "line\nline", "🙂", "long " * 90,
 )  # fmt: skip
