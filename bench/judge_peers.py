@@ -1,11 +1,11 @@
 """The judge bench with what users would pick instead: 10,000 calls at concurrency 256 through each, in turn.
 
-Run: python bench/judge_peers.py [--reps N] [--systems ours,bare,openai,curator] [--venvs FOLDER]
+Run: python bench/judge_peers.py [--reps N] [--systems ours,bare,openai] [--venvs FOLDER]
 
 Each peer is installed into an environment of its own under --venvs (default: beside the system's
 temporary files) the first time. The endpoint is that of bench/judge.py. Printed: seconds of work, CPU a
 call, rows without a verdict, and the ratio to ours in the same turn. `openai` is the SDK with a
-semaphore and retries, as most people write it; `curator` (bespokelabs) asks again until an answer parses.
+semaphore and retries, as most people write it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from judge import CONCURRENCY, HERE, PAIRS, endpoint, measured, post
 
-PEERS: Final = {"openai": ["openai==3.54.0"], "curator": ["bespokelabs-curator==0.1.31"]}
+PEERS: Final = {"openai": ["openai==3.54.0"]}
 OPENAI: Final = """
 import asyncio
 from openai import AsyncOpenAI
@@ -40,34 +40,6 @@ async def main():
     async with AsyncOpenAI(base_url=url, api_key="none", max_retries=6) as client:
         await asyncio.gather(*(one(client, gate, i) for i in range(len(asked))))
 run = lambda: asyncio.run(main())
-"""
-CURATOR: Final = """
-import importlib.util
-os.environ["CURATOR_CACHE_DIR"], os.environ["CURATOR_DISABLE_CACHE"] = out, "1"
-table = os.path.join(os.path.dirname(importlib.util.find_spec("litellm").origin), "litellm_core_utils", "tokenizers")
-os.environ.setdefault("TIKTOKEN_CACHE_DIR", table)
-from typing import Literal
-from bespokelabs import curator
-from datasets import Dataset
-from pydantic import BaseModel
-class Verdict(BaseModel):
-    winner: Literal["A", "B"]
-    score_a: float
-    score_b: float
-    reason: str
-class Judge(curator.LLM):
-    response_format = Verdict
-    def prompt(self, row):
-        return [{"role": "user", "content": row["text"]}]
-    def parse(self, row, said):
-        return {"i": row["i"], **said.model_dump()}
-def run():
-    limits = dict(max_requests_per_minute=10**7, max_tokens_per_minute=10**10, max_retries=6)
-    judge = Judge(model_name="judge", backend="openai", backend_params=dict(base_url=url, api_key="none",
-        max_concurrent_requests=CONCURRENCY, require_all_responses=False, **limits))
-    told = judge(Dataset.from_dict({"i": list(range(len(asked))), "text": asked}), working_dir=out)
-    for row in getattr(told, "dataset", told):
-        found[row.pop("i")] = row
 """
 AROUND: Final = """
 import json, os, sys, time
@@ -92,9 +64,9 @@ def peer(name: str, venvs: Path, address: str) -> dict[str, Any]:
         venv.create(venvs / name, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *PEERS[name]], check=True)
     post(address + "/reset", {})
-    script = AROUND.format(bench=str(HERE.parent), body={"openai": OPENAI, "curator": CURATOR}[name])
+    script = AROUND.format(bench=str(HERE.parent), body=OPENAI)
     with tempfile.TemporaryDirectory() as out:
-        file = Path(out) / "peer.py"  # curator reads the source of what it is given
+        file = Path(out) / "peer.py"
         file.write_text(script, encoding="utf-8")
         command = [str(python), str(file), address + "/v1", out]
         told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
@@ -105,7 +77,7 @@ def main() -> None:
     """Every system in turn, `reps` times; medians and ratios to ours."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reps", type=int, default=2)
-    parser.add_argument("--systems", default="ours,bare,openai,curator")
+    parser.add_argument("--systems", default="ours,bare,openai")
     parser.add_argument("--venvs", type=Path, default=Path(tempfile.gettempdir()) / "rather-bench-venvs")
     asked = parser.parse_args()
     ratios: dict[str, list[float]] = {}
