@@ -7,6 +7,7 @@ becomes canonical JSON, and its field carries the metadata `form: json`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,12 +75,10 @@ def _parsed(data: bytes, schema: pa.Schema | None, line: int, path: Path, drop: 
     """The lines as a table: as they are when they are sound, else what can be saved of them."""
     block = sound(data)
     if block is not None:
-        try:
+        with contextlib.suppress(*_UNFIT):  # what is wrong, and on which line, is found below
             table = _arrow(block, schema)
             if table.num_rows == block.rows:
                 return block, table
-        except _UNFIT:
-            pass  # what is wrong, and on which line, is found below
     block = mended(data, line, path, drop)
     return block, _arrow(block, schema)
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
 from ..models.readers import read_choice, read_json, read_yes_no
 from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
 from .listing import TEXT, listed, record
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, tried
 
 Attribute = Mapping[str, str]
 Side = Literal["chosen", "rejected"]
@@ -102,9 +102,7 @@ class CausalAugment(Map):
             for attribute in rng.sample(known, min(self.each, len(known)))
             if (row[side] or {}).get("text", "")
         ]
-        made = await together(*(self._tried(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
-        found = [child for child in made if not isinstance(child, Drop)]
-        wrong = [fault for fault in made if isinstance(fault, Drop)]
+        found, wrong = await tried(*(self._pair(row[side], side, at, prompt, pictures, ctx) for side, at in plans))
         if self.original:
             blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio", "judged_margin"))
             found.insert(0, {"augmentation": "original", "verdict": row.get("verdict") or "prefer", **blank})
@@ -122,23 +120,20 @@ class CausalAugment(Map):
             values["attributes"] = reply["items"][: self.attributes]
         return list({item["name"]: item for item in values["attributes"] if item["name"].strip()}.values())
 
-    async def _tried(
+    async def _pair(
         self, base: Row, side: Side, attribute: Attribute, prompt: str, pictures: Sequence[Part], ctx: Context
-    ) -> Row | Drop:
-        """A pair of the base answer and its edit, or why there is none."""
+    ) -> Row:
+        """A pair of the base answer and its edit. Raises Dropped, saying why there is none."""
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, 8)
         values = {"prompt": prompt, "answer": base["text"], **attribute}
-        try:
-            standing = await judge.says("standing", values, read_choice(("weak", "strong")), pictures=pictures)
-            direction = "upgrade" if standing == "weak" else "degrade"
+        standing = await judge.says("standing", values, read_choice(("weak", "strong")), pictures=pictures)
+        direction = "upgrade" if standing == "weak" else "degrade"
 
-            async def make(strength: Strength, number: int) -> str:
-                return await self._edit(direction, values | {"strength": strength}, number, pictures, ctx)
+        async def make(strength: Strength, number: int) -> str:
+            return await self._edit(direction, values | {"strength": strength}, number, pictures, ctx)
 
-            aim = Aim(judge.model, prompt, self.target_margin, self.tries, pictures)
-            found = await aim.at(base["text"], make, self.strength, better=direction == "upgrade")
-        except Dropped as dropped:
-            return dropped.drop
+        aim = Aim(judge.model, prompt, self.target_margin, self.tries, pictures)
+        found = await aim.at(base["text"], make, self.strength, better=direction == "upgrade")
         ratio = _log_ratio(found.made, base["text"])
         params = {"attribute": attribute, "base": side, "log_ratio": round(ratio, 4), **aim.told(found)}
         seed, writer = ctx.seed + found.tries - 1, ctx.models[self.writer].name

@@ -16,7 +16,7 @@ from ..models.readers import read_text, read_yes_no
 from .critique_corrected import Corrected, changed, read_corrected
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, labelled, question_of, steps_of, subjects
 from .critique_truth import same_end
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, together
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, tried
 
 _TOLD: Final = re.compile(
     r"\b(?:reference (?:solution|answer|analysis)|(?:given|provided) (?:analysis|reference|key concepts))\b",
@@ -97,15 +97,8 @@ class ContrastiveCritic(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         values = {"question": question, "reference": reference}
         analysis = await writer.says("study", values, read_text, seed=ctx.seed, pictures=pictures_of(row))
-        tried = await together(*(self._tried(writer, row, ctx, analysis, each) for each in found))
-        rows = [each for each in tried if not isinstance(each, Drop)]
-        return rows or next(each for each in tried if isinstance(each, Drop))
-
-    async def _tried(self, writer: Writer, row: Row, ctx: Context, analysis: str, subject: Subject) -> Row | Drop:
-        try:
-            return await self._criticised(writer, row, ctx, analysis, subject)
-        except Dropped as dropped:
-            return dropped.drop
+        rows, drops = await tried(*(self._criticised(writer, row, ctx, analysis, each) for each in found))
+        return rows or drops[0]
 
     async def _criticised(self, writer: Writer, row: Row, ctx: Context, analysis: str, subject: Subject) -> Row:
         question, reference, pictures = question_of(row), row[self.reference], pictures_of(row)

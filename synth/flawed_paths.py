@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from .confirming import JUDGED_MARGIN, Aim, Aimed, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
 from .critique_records import labelled
@@ -26,7 +26,7 @@ from .making import (
     messages_of,
     prompt_of,
     sample_seeds,
-    together,
+    tried,
 )
 from .verifiers import AnyVerifier
 from .verifiers_text import Formula
@@ -133,11 +133,10 @@ class FlawedPaths(Map):
         clean = answer_of(row)
         solution = Solution(prompt_of(row), pieces_of(clean), result_of(clean, row.get(self.reference)))
         attempts = list(self._attempts(solution, ctx, ctx.rng(row["id"])))
-        tried = await together(*(self._aimed(one, clean, solution, row, ctx) for one in attempts))
-        found = [one for one in tried if not isinstance(one, Drop)]
+        found, gone = await tried(*(self._aimed(one, clean, solution, row, ctx) for one in attempts))
         paths = {one.made.text: one for one in reversed(found) if one.made.text.strip() != clean.strip()}
         if not paths:
-            far = [one for one in tried if isinstance(one, Drop) and one.reason != NONE]
+            far = [one for one in gone if one.reason != NONE]
             raise Dropped(far[0].reason, far[0].values) if far else Dropped(NONE, {"attempts": len(attempts)})
         return [self._row(path, row, ctx) for path in reversed(paths.values())]
 
@@ -148,10 +147,8 @@ class FlawedPaths(Map):
                 kept = rng.randrange(1, max(pieces, 2))
                 yield _Attempt(way, seed, kept, Order(rng.randrange(pieces), rng.choice(kinds)))
 
-    async def _aimed(
-        self, one: _Attempt, clean: str, solution: Solution, row: Row, ctx: Context
-    ) -> Aimed[_Path] | Drop:
-        """The path of one attempt, of the margin wished for; or why there is none."""
+    async def _aimed(self, one: _Attempt, clean: str, solution: Solution, row: Row, ctx: Context) -> Aimed[_Path]:
+        """The path of one attempt, of the margin wished for. Raises Dropped, saying why there is none."""
 
         async def make(strength: Strength, number: int) -> _Path:
             now = replace(one, seed=one.seed + number * self.samples, order=replace(one.order, strength=strength))
@@ -162,10 +159,7 @@ class FlawedPaths(Map):
 
         judge = ctx.models[self.judge] if self.judge else None
         aim = Aim(judge, solution.prompt, self.target_margin, self.tries if one.way == "insert" else 1)
-        try:
-            return await aim.at(clean, make, self.strength, text_of=lambda path: path.text)
-        except Dropped as dropped:
-            return dropped.drop
+        return await aim.at(clean, make, self.strength, text_of=lambda path: path.text)
 
     async def _path(self, one: _Attempt, solution: Solution, row: Row, ctx: Context) -> _Path | None:
         """A solution made one way; None when it is no sound one, or a right one."""

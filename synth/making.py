@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, final
 from ..core.errors import BudgetReached, CallError, StageFailed
 from ..core.journal import canonical
 from ..core.paid import PaidModel, Reply
-from ..core.stage import Context, Dropped, Row
+from ..core.stage import Context, Drop, Dropped, Row
 from ..models.asking import Templates, request
 from ..models.pictures import Part, picture_part
 from ..models.readers import read_text
@@ -84,6 +84,19 @@ async def together(*asked: Awaitable[T]) -> list[T]:
     if errors:
         raise min(errors, key=_rank)
     return [one for one in found if not isinstance(one, BaseException)]
+
+
+async def tried(*asked: Awaitable[T]) -> tuple[list[T], list[Drop]]:
+    """What questions asked as by `together` come to, and why others came to nothing: a Dropped ends its own alone."""
+
+    async def one(question: Awaitable[T]) -> T | Drop:
+        try:
+            return await question
+        except Dropped as dropped:
+            return dropped.drop
+
+    found = await together(*(one(question) for question in asked))
+    return [each for each in found if not isinstance(each, Drop)], [each for each in found if isinstance(each, Drop)]
 
 
 def _rank(error: BaseException) -> int:

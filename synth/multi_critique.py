@@ -15,7 +15,7 @@ from ..models.answers import Of, most_answers, sides
 from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
-from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together
+from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together, tried
 
 Listed = tuple[str, Sequence[Unit]]
 CRITERIA: Final = pa.list_(pa.struct([("name", pa.string()), ("details", pa.list_(pa.string()))]))
@@ -89,25 +89,21 @@ class MultiCritique(Map):
         question, found = question_of(row), subjects(row, self.of, self.most)
         judge = Writer(ctx.models[self.judge], self.prompts, 0.0, self.max_tokens)
         about = await crucial(judge, question, ctx.seed, pictures_of(row))
-        tried = await together(*(self._tried(row, ctx, judge, question, about, each) for each in found))
-        rows = [each for each in tried if not isinstance(each, Drop)]
-        return rows or next(each for each in tried if isinstance(each, Drop))
+        rows, drops = await tried(*(self._judged(row, ctx, judge, question, about, each) for each in found))
+        return rows or drops[0]
 
-    async def _tried(
+    async def _judged(
         self, row: Row, ctx: Context, judge: Writer, question: str, about: Crucial, subject: Subject
-    ) -> Row | Drop:
+    ) -> Row:
         values = {
             "question": question, "response": subject.text, "task": about.task, "criteria": about.criteria,
             "reference": about.reference,
         }  # fmt: skip
-        try:
-            lists = await self._criticised(row, ctx, values)
-            every = [unit for _, units in lists for unit in units]
-            labelled = await classified(judge, values, every, pictures_of(row))
-            sound = [unit for unit in labelled if unit.meta_label == "correct"]
-            final = await merged(judge, values, sound, pictures_of(row))
-        except Dropped as dropped:
-            return dropped.drop
+        lists = await self._criticised(row, ctx, values)
+        every = [unit for _, units in lists for unit in units]
+        labelled = await classified(judge, values, every, pictures_of(row))
+        sound = [unit for unit in labelled if unit.meta_label == "correct"]
+        final = await merged(judge, values, sound, pictures_of(row))
         return self._row(question, about, subject, _split(labelled, lists), final, judge.model.name, ctx.seed)
 
     async def _criticised(self, row: Row, ctx: Context, values: Row) -> list[Listed]:
