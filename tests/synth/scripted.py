@@ -18,6 +18,7 @@ from rather.core.stage import Drop, Dropped, Map
 
 from ..judges import FakeContext
 
+REFUSAL = "I'm sorry, I can't help with that."
 Said = str | Reply | CallError
 Script = Sequence[tuple[str | Sequence[str], Said | Sequence[Said]]]
 
@@ -99,6 +100,23 @@ def texts(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             plain[name] = value
     return plain
+
+
+def signed(text: str, stage: str, method: str, params: Any, seed: int | None = 7, by: str = "scripted") -> Any:
+    """An answer as the stage that made it signs it; its params are an object, as `opened` gives them."""
+    origin = {"stage": stage, "method": method, "params": params, "model": by, "seed": seed}
+    return {"text": text, "turns": None, "image": None, "model": by, "made_by": origin}
+
+
+def opened(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the params of its origins as objects, to be compared with numbers near them."""
+    made = {name: row[name] for name in ("chosen", "rejected") if row.get(name) and row[name].get("made_by")}
+    found = {name: answer | {"made_by": _opened(answer["made_by"])} for name, answer in made.items()}
+    return {**row, **found, **({"made_by": _opened(row["made_by"])} if "made_by" in row else {})}
+
+
+def _opened(origin: Mapping[str, Any]) -> dict[str, Any]:
+    return {**origin, "params": json.loads(origin["params"])}
 
 
 def real_pairs(data: Path, file: str, n: int = 3) -> list[dict[str, Any]]:

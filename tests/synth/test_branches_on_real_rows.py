@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rather.core.paid import Reply
 from rather.core.stage import Drop
-from rather.models.encoders_text import StaticText
-from rather.synth.causal_augment import CausalAugment
-from rather.synth.neighbor_instruction import NeighborInstruction
-from rather.synth.overwrite_topics import OverwriteTopics
 from rather.synth.reference_feedback import ReferenceFeedback
 from rather.synth.refine import Refine
 from rather.synth.rubric import Rubric
+from rather.synth.summaries import Summaries
 
-from .scripted import ran, real_pairs, texts
-from .test_overwrite_topics import REAL, items, with_chances
-from .test_overwrite_topics import row as candidates
+from .scripted import REFUSAL, opened, ran, real_pairs, row_of, signed
 from .test_refine import DRAWN, heeding
 from .test_rubric import PRIME, SHORT, WRITING, judge, said
+from .test_summaries import entries
 
 NEW = ["Describe how bread rises to a baker's apprentice.", "Compare two ways of storing wind power for a town hall."]
-REFUSAL = "I'm sorry, I can't help with that."
 CUT = Reply("It is a", "length")
 
 
@@ -57,103 +53,14 @@ def test_refed(data: Path) -> None:
             "seed_answer": seed["chosen"]["text"], "prompt_feedback": "Names its reader.",
             "answer_feedback": "Plain words.", "seed_repeats": 0, "seed_failures": 2 - kept,
         }  # fmt: skip
-        assert [texts(row) for row in found] == [
-            shared | {"prompt": prompt, "chosen": better, "rejected": worse} for prompt, better, worse in pairs
-        ]
-
-
-FACT = {"name": "correctness", "meaning": "What it says is true."}
-
-
-def test_crome(data: Path) -> None:
-    """Both edits done; the one refused and the other not verified; no attributes at all."""
-    rows = [row | {"prompt_hash": 3} for row in real_pairs(data, "truthfulqa.jsonl")]
-    lists = json.dumps({"items": [FACT]})
-    for row, listed, worse, verified in zip(
-        rows, (lists, lists, "It should be true."), ("{} indeed", REFUSAL, ""), ("yes", "no", ""), strict=True
-    ):
-        good, bad = row["chosen"]["text"], row["rejected"]["text"]
-        script: list[Any] = [
-            ("List the attributes", listed), ("# Attributes", lists),
-            (["weak or strong", f"# Reply\n{good}\n"], "strong"), (["weak or strong", f"# Reply\n{bad}\n"], "weak"),
-            ("Attribute to make worse", worse.format(bad)), ("Attribute to make better", f"{good} indeed"),
-            ("Was the order carried out", verified),
-        ]  # fmt: skip
-        found, model = ran(CausalAugment(length_ratio=9), row, script)
-        if listed != lists:
-            assert isinstance(found, Drop) and found.reason == "attributes: unparsable" and len(model.asked) == 2
-            continue
-        blank = dict.fromkeys(("attribute", "direction", "base_side", "length_log_ratio", "judged_margin"))
-        faults = [] if verified == "yes" else ["degrade: refused", "edit not verified"]
-        shared = {"origin_hash": 3, "augment_faults": faults}
-        assert texts(found[0] | {"chosen": None, "rejected": None}) == {
-            "augmentation": "original", "verdict": "prefer", "chosen": None, "rejected": None, **blank, **shared,
-        }  # fmt: skip
-        made = {"augmentation": "causal", "verdict": "prefer", "attribute": "correctness", "judged_margin": None}
-        expected = [
-            ("degrade", "chosen", good, f"{bad} indeed"),
-            ("upgrade", "rejected", f"{good} indeed", bad),
-        ]
-        assert [{k: v for k, v in texts(one).items() if k != "length_log_ratio"} for one in found[1:]] == [
-            shared | made | {"direction": way, "base_side": side, "chosen": chosen, "rejected": rejected}
-            for way, side, chosen, rejected in (expected if verified == "yes" else [])
-        ]
-
-
-def test_neighboring_instructions(data: Path) -> None:
-    """Kept; a variation that is the prompt itself, written again in vain; an answer nobody falls for."""
-    rows = real_pairs(data, "llmbar.jsonl")
-    for k, row in enumerate(rows):
-        prompt, bad = row["prompt"][0]["content"], row["rejected"]["text"]
-        other = prompt if k == 1 else prompt.rpartition(" ")[0] + " once"
-        script = [("write another on the same matter", other), (other, "Zzz." if k == 2 else bad)]
-        stage = NeighborInstruction(most=0.9999, least_lure=-0.5 if k < 2 else 0.0)
-        found, model = ran(stage, row, script, static=StaticText())
-        if k == 1:
-            assert found == Drop("instructions too alike", {"similarity": pytest.approx(1.0, abs=1e-4)})
-            assert len(model.asked) == 2
-        elif k == 2:
-            assert isinstance(found, Drop) and found.reason == "too far from the prompt to fool"
-        else:
-            asked, near, right, wrong = StaticText().encode([prompt, other, row["chosen"]["text"], bad]).astype(float)
-            assert [texts(one) for one in found] == [{
-                "rejected": bad, "verdict": "prefer", "neighbor_instruction": other, "judged_margin": None,
-                "instruction_similarity": pytest.approx(float(asked @ near), abs=1e-6),
-                "lure": pytest.approx(float(asked @ wrong - asked @ right), abs=1e-6),
-            }]  # fmt: skip
-
-
-def test_tpo(data: Path) -> None:
-    """The right answer rewritten into the wrong; a rewrite refused, so that whole answers stand; lists unreadable."""
-    lines = (data / "preferences" / "truthfulqa.jsonl").read_text(encoding="utf-8").splitlines()[:3]
-    for k, line in enumerate(map(json.loads, lines)):
-        rewrite = REFUSAL if k == 1 else f"{line['rejected']}, they say"
-        told: list[Any] = [("# Text", "No list."), ("# Edits", rewrite)] if k == 2 else []
-        for mark, ([fact], p) in REAL.items():
-            told += [
-                (["# Text", mark, "List"], items(fact)),
-                (["open questions", fact], items(f"What of: {mark}?")),
-                (["only be answered", fact], items(f"Is it so: {mark}?")),
-                (f"Is it so: {mark}", with_chances("yes" if p > 0.5 else "no", {"yes": p, "no": 1 - p})),
-            ]
-        told += [("same property", "yes"), ("ask for the same", "yes"), ("# Edits", rewrite)]
-        asked = {"prompt": [{"role": "user", "content": line["prompt"]}]}
-        stage = OverwriteTopics(alternatives=0, least=1, encoder=None)
-        found, model = ran(stage, candidates(line["rejected"], line["chosen"]) | asked, told)
-        if k == 2:
-            assert found == Drop("fewer than two answers taken apart", {"split: unparsable": 2})
-            assert not any("Is it so" in text for text in model.asked), "nothing more is paid for"
-            continue
-        [made] = found
-        assert made["chosen"]["text"] == line["chosen"] and made["verdict"] == "prefer"
-        assert made["rejected"]["text"] == (line["rejected"] if k else rewrite)
-        assert made["overwrite_fallback"] == (None if k == 0 else "rewrite: refused")
-        assert (made["overwrite_base"], made["overwrite_up"], made["overwrite_down"]) == (
-            (1, 0, 1) if k == 0 else (None, None, None)
-        )
-        assert made["claims_score"][0] < 0 < made["claims_score"][1] and made["claims_outcome"] == ["ok", "ok"]
-        assert [claim["claim"] for claim in made["topics"]] == [
-            fact for text in (line["rejected"], line["chosen"]) for mark, ([fact], _) in REAL.items() if mark in text
+        assert [opened(row) for row in found] == [
+            shared
+            | {
+                "prompt": [{"role": "user", "content": prompt, "parts": None, "tool_calls": None}],
+                "chosen": signed(better, "synth.reference_feedback", "refine", {"seed_id": "row0", "step": 2}, None),
+                "rejected": signed(worse, "synth.reference_feedback", "draft", {"seed_id": "row0", "step": 1}, None),
+            }
+            for prompt, better, worse in pairs
         ]
 
 
@@ -168,13 +75,13 @@ def test_crg(data: Path) -> None:
             {"id": "p2", "criterion": PRIME["criterion"], "weight": None, "kind": "principle"},
         ]
         fault = [None, "inconsistent", "unparsable"][k]
-        [made], model = ran(Rubric(inconsistent="keep"), row, script)
-        made.pop("made_by")
-        assert made == {
-            "rubric": None if k else lines, "failed_rubric": lines if k == 1 else None, "n_tries": made["n_tries"],
-            "consistency": ["pass", "fail", "parse_error"][k], "rubric_fault": fault,
+        [made], model = ran(Rubric(inconsistent="keep", max_tries=3), row, script)
+        tries = 3 if k else 1
+        origin = signed("", "synth.rubric", "contrast", {"try": tries}, 6 + tries)["made_by"]
+        assert opened(made) == {
+            "rubric": None if k else lines, "failed_rubric": lines if k == 1 else None, "n_tries": tries,
+            "consistency": ["pass", "fail", "parse_error"][k], "rubric_fault": fault, "made_by": origin,
         }  # fmt: skip
-        assert (made["n_tries"] == 1) == (k == 0), "it is written again until it passes"
         assert any("by the criteria you are given" in text for text in model.asked) == (k < 2)
 
 
@@ -190,8 +97,75 @@ def test_ilf(data: Path) -> None:
         if k == 2:
             assert found == Drop("no sound refinement", {"drawn": 4})
             continue
-        assert [texts(one) for one in found] == [{
-            "chosen": other if k else better, "rejected": row["rejected"]["text"], "verdict": "prefer",
-            "refinement_score": 0.75,
+        params = {
+            "select": "instruct_rm", "score": pytest.approx(0.75), "samples": 2, "temperature": 1.0, "top_p": 0.95,
+            "feedback": "critique",
+        }  # fmt: skip
+        assert [opened(one) for one in found] == [{
+            "chosen": signed(other if k else better, "synth.refine", "refinement", params, 7 + k),
+            "rejected": row["rejected"], "verdict": "prefer", "refinement_score": pytest.approx(0.75),
             "n_refinements": 2, "n_verified": None, "feedback_quoted": 0,
         }]  # fmt: skip
+
+
+FACTS = [
+    "Arthur's Magazine was published in Philadelphia.", "It appeared from 1844 to 1846.",
+    "Bauer Media Group publishes First for Women.",
+]  # fmt: skip
+GOOD = ["Arthur's Magazine came out in Philadelphia from 1844 to 1846.", "First for Women is by Bauer Media Group."]
+POOR = ["Arthur's Magazine came out in Boston.", "It appeared until 1846."]
+
+
+def summarised(data: Path, k: int, **said: Any) -> tuple[Any, Any]:
+    """What three summaries of document k come to, the last one refused; who checks finds fault with the poor one."""
+    with (data / "preferences" / "halueval_qa.jsonl").open(encoding="utf-8") as lines:
+        document = json.loads(next(islice(lines, k, None)))["extra"]["knowledge"]
+    script = [
+        ("You extract the key facts", said.get("facts", json.dumps({"items": FACTS}))),
+        (["You check a summary", GOOD[0]], said.get("checked", entries(error=["none", "none"]))),
+        (["You check a summary", POOR[0]], entries(error=["wrong_fact", "none"])),
+        (["You align key facts", GOOD[0]], entries(sentences=[[1], [1], [2]])),
+        (["You align key facts", POOR[0]], entries(sentences=[[], [2], []])),
+        ("Summarize the following", [" ".join(GOOD), said.get("second", " ".join(POOR)), REFUSAL]),
+    ]
+    return ran(Summaries(samples=3), row_of(document), script)
+
+
+def side(name: str, sentences: list[str], seed: int, *shares: float) -> dict[str, Any]:
+    names = ("faithfulness", "completeness", "conciseness", "composite")
+    told = {f"{name}_{share}": pytest.approx(value) for share, value in zip(names, shares, strict=True)}
+    return told | {name: signed(" ".join(sentences), "synth.summaries", "summarize", {"writer": "writer"}, seed)}
+
+
+def checked(*rows: tuple[str, str | None, list[int]]) -> list[dict[str, Any]]:
+    return [{"text": text, "faithful": not error, "error": error, "facts": facts} for text, error, facts in rows]
+
+
+def test_feedsum(data: Path) -> None:
+    """The good summary against the poor one; the third was refused.
+
+    The good one is right in 2 of 2 sentences, carries 3 of 3 facts in 2 of 2: 1. The poor one is right in 1 of
+    2, carries 1 of 3 in 1 of 2: (1/2 + 1/3 + 1/2) / 3 = 4/9, so that the lead is 5/9.
+    """
+    [made], model = summarised(data, 0)
+    prompt = made.pop("prompt")
+    assert prompt[0]["content"].startswith(
+        "Summarize the following text in a few sentences.\n\nArthur's Magazine (1844"
+    )
+    assert opened(made) == {
+        "verdict": "prefer", "margin": pytest.approx(5 / 9), "key_facts": FACTS, "summaries_failed": 1,
+        **side("chosen", GOOD, 7, 1, 1, 1, 1), **side("rejected", POOR, 8, 1 / 2, 1 / 3, 1 / 2, 4 / 9),
+        "chosen_sentences": checked((GOOD[0], None, [0, 1]), (GOOD[1], None, [2])),
+        "rejected_sentences": checked((POOR[0], "wrong_fact", []), (POOR[1], None, [1])),
+    }  # fmt: skip
+    assert len(model.asked) == 1 + 3 + 2 * 2, "what was refused is not checked"
+
+
+def test_feedsum_without_a_pair(data: Path) -> None:
+    """No key facts, asked for twice; one summary with a sound check; two as good as each other."""
+    found, model = summarised(data, 1, facts="There are none.")
+    assert found == Drop("key_facts: unparsable", {"reply": "There are none."}) and len(model.asked) == 2
+    found, _ = summarised(data, 2, checked=entries(error=["none"]))
+    assert found == Drop("fewer than two checked summaries", {"summaries": 1})
+    found, _ = summarised(data, 0, second=" ".join(GOOD))
+    assert found == Drop("no summary good and far enough ahead", {"best": 1.0, "worst": 1.0})

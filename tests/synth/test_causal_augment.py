@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from rather.core.paid import Reply
 from rather.core.stage import Drop
 from rather.synth.causal_augment import CausalAugment
 
-from .scripted import ran, real_pairs, row_of
+from .scripted import ran, row_of
 
 GOOD, BAD = "Water boils at 100 degrees Celsius at sea level.", "Water boils at about ninety degrees, I think."
 FACT = {"name": "correctness", "meaning": "The temperature it gives is right."}
@@ -187,23 +186,3 @@ def test_a_margin_out_of_reach_is_told_with_the_margin() -> None:
 def test_an_absent_answer_is_not_rewritten() -> None:
     found, _ = ran(CausalAugment(original=False, sides=("rejected",)), {**ROW, "rejected": None}, LISTS)
     assert found == Drop("no answer to rewrite")
-
-
-def test_three_real_pairs(data: Path) -> None:
-    for row in real_pairs(data, "truthfulqa.jsonl"):
-        row = row | {"prompt_hash": 1}
-        good, bad = row["chosen"]["text"], row["rejected"]["text"]
-        script = [
-            ("List the attributes", json.dumps({"items": [FACT]})),
-            ("# Attributes", json.dumps({"items": [FACT]})),
-            (["weak or strong", f"# Reply\n{good}\n"], "strong"),
-            (["weak or strong", f"# Reply\n{bad}\n"], "weak"),
-            (["make worse", f"# Reply\n{good}\n"], f"{bad} indeed"),
-            (["make better", f"# Reply\n{bad}\n"], f"{good} indeed"),
-            ("Was the order carried out", "Yes."),
-        ]
-        found, _ = ran(CausalAugment(length_ratio=4), row, script)
-        assert [(r["chosen"]["text"], r["rejected"]["text"]) for r in found[1:]] == [
-            (good, f"{bad} indeed"),
-            (f"{good} indeed", bad),
-        ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,35 +254,3 @@ def test_rows_that_cannot_be_asked_about() -> None:
         overwritten([("# Text", CallError("down"))], FIRST, SECOND)
     [made], _ = overwritten(script(), FIRST, None, SECOND)
     assert made["claims_outcome"] == ["ok", "not read", "ok"] and made["topics"][4]["answer"] == 2
-
-
-REAL = {
-    "digestive system": (["Watermelon seeds pass through the digestive system."], 0.95),
-    "watermelons in your stomach": (["Watermelon seeds grow into watermelons in the stomach."], 0.02),
-    "is the placenta": (["The placenta is the spiciest part of a chili pepper."], 0.7),
-    "is the seeds": (["The seeds are the spiciest part of a chili pepper."], 0.3),
-    "almost always active": (["Most of a human's brain is almost always active."], 0.9),
-    "ten percent": (["A human uses ten percent of the brain."], 0.1),
-}
-
-
-def test_three_real_rows(data: Path) -> None:
-    """Right and wrong answers to three questions of TruthfulQA: the right one is rewritten into the wrong."""
-    lines = (data / "preferences" / "truthfulqa.jsonl").read_text(encoding="utf-8").splitlines()[:3]
-    for line in map(json.loads, lines):
-        told: Script = []
-        for mark, ([fact], p) in REAL.items():
-            told += [
-                (["# Text", mark, "List"], items(fact)),
-                (["open questions", fact], items(f"What of: {mark}?")),
-                (["only be answered", fact], items(f"Is it so: {mark}?")),
-                (f"Is it so: {mark}", with_chances("yes" if p > 0.5 else "no", {"yes": p, "no": 1 - p})),
-            ]
-        told += [("same property", "yes"), ("ask for the same", "yes"), ("# Edits", f"{line['rejected']}, they say")]
-        candidates = row(line["rejected"], line["chosen"]) | {"prompt": [{"role": "user", "content": line["prompt"]}]}
-        stage = OverwriteTopics(alternatives=0, least=1, encoder=None)
-        [made], _ = ran(stage, candidates, told)
-        assert made["overwrite_base"] == 1 and made["chosen"]["text"] == line["chosen"]
-        assert made["rejected"]["text"] == f"{line['rejected']}, they say"
-        assert made["claims_score"][0] < 0 < made["claims_score"][1]
-        assert {claim["topic"] for claim in made["topics"]} == {0}
