@@ -25,6 +25,8 @@ seen.in_a_row = strips.every((strip) => new Set([...strip.children].map(top)).si
 seen.narrowest = Math.min(...shown.map((image) => image.getBoundingClientRect().width));
 seen.loaded = shown.filter((image) => image.complete && image.naturalWidth > 0).length;
 seen.window = doc.querySelectorAll("#gallery .window").length;
+const words = [...doc.querySelectorAll("#gallery .plane text")];
+seen.smallest = Math.min(...words.map((word) => word.getBoundingClientRect().height));
 seen.link = [...doc.querySelectorAll("nav a")].some((link) => link.hash === "#gallery");
 """
 
@@ -36,3 +38,4 @@ def test_pictures_stand_side_by_side_on_every_screen(tmp_path: Path, width: int)
     assert seen["pictures"] == 36 and seen["loaded"] > 0
     assert seen["in_a_row"] and seen["narrowest"] > 60
     assert seen["window"] == 5 and seen["link"]
+    assert seen["smallest"] > 9, "the numbers beside the scatter can be read"
