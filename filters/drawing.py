@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ..core.paid import Reply
 from ..models.asking import samples_of
-from ..models.readers import is_refusal
+from ..models.replies import is_refusal
 from ..models.verdict import Asker, Outcome, Verdict, ask_verdicts
 from .judging import pictures_of
 

@@ -12,7 +12,7 @@ from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import shared_outcome
-from ..models.readers import entropy
+from ..models.spreads import entropy
 from ..models.verdict import Verdict
 from .judging import asides, digests, pictures_of, template, template_faults, texts_of
 from .scoring import Exam, Examiner, Scale

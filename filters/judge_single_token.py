@@ -16,7 +16,7 @@ from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import request, shared_outcome
 from ..models.comparing import Match, mean_lead
-from ..models.readers import choice_spread
+from ..models.spreads import choice_spread
 from ..models.verdict import Outcome, Verdict, ask_verdicts
 from .judging import digests, pictures_of, template, template_faults, texts_of
 

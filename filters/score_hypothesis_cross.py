@@ -14,7 +14,8 @@ from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import request
-from ..models.readers import read_score, read_text
+from ..models.readers import read_text
+from ..models.score_reader import read_score
 from ..models.verdict import Asker, Verdict, ask_verdicts
 from .hypotheses import crossing
 from .judging import JUDGES, asides, digests, pictures_of, template_faults, texts_of

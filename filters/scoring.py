@@ -12,7 +12,8 @@ from ..core.prose import Prose
 from ..models.answers import Answer
 from ..models.asking import request, samples_of
 from ..models.pictures import Part
-from ..models.readers import choice_spread, read_score
+from ..models.score_reader import read_score
+from ..models.spreads import choice_spread
 from ..models.verdict import Asker, Outcome, Reader, Verdict, ask_verdicts
 
 

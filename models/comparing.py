@@ -12,7 +12,8 @@ from ..core.prose import Prose
 from .answers import Answer
 from .asking import request, samples_of, shared_outcome
 from .pictures import Part
-from .readers import choice_spread, read_choice
+from .readers import read_choice
+from .spreads import choice_spread
 from .verdict import Asker, Reader, Verdict, ask_verdict, ask_verdicts
 
 

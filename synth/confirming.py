@@ -15,7 +15,7 @@ from ..models.answers import Answer
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead
 from ..models.pictures import Part
-from ..models.readers import read_score
+from ..models.score_reader import read_score
 from ..models.verdict import Outcome
 from .making import TEMPLATES, Writer
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
-from ..models.readers import read_score
+from ..models.score_reader import read_score
 from .critique_records import ABOUT, CRITIQUES, critic_prompt, critique_value, question_of
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, together
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from ..core.paid import Reply
-from ..models.readers import is_refusal
+from ..models.replies import is_refusal
 
 REFUSALS: Final = (
     "I don't know the answer to this.",

@@ -15,7 +15,8 @@ import pytest
 from rather.core.errors import CallRefused
 from rather.core.paid import Reply
 from rather.models.openai_chat import OpenAISpec
-from rather.models.readers import choice_spread, read_json
+from rather.models.readers import read_json
+from rather.models.spreads import choice_spread
 from rather.models.verdict import Outcome
 
 from ..tiny_gguf import write_image_encoder, write_language_model

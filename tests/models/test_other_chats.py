@@ -13,7 +13,9 @@ from rather.core.paid import Reply
 from rather.models.anthropic_chat import AnthropicSpec
 from rather.models.fake_chat import FakeChatSpec
 from rather.models.json_schema import fault_of
-from rather.models.readers import expected_score, read_choice, read_json, read_score
+from rather.models.readers import read_choice, read_json
+from rather.models.score_reader import read_score
+from rather.models.spreads import expected_score
 from rather.models.verdict import Outcome
 
 from ..endpoints import Answer, serving

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from rather.core.paid import Reply
-from rather.models.readers import (
-    choice_spread,
-    entropy,
-    expected_score,
-    read_choice,
-    read_json,
-    read_ranking,
-    read_score,
-    read_text,
-    read_yes_no,
-)
+from rather.models.readers import read_choice, read_json, read_ranking, read_text, read_yes_no
+from rather.models.score_reader import read_score
+from rather.models.spreads import choice_spread, entropy, expected_score
 from rather.models.verdict import Outcome
 
 OK, UNPARSABLE, REFUSED = Outcome.OK, Outcome.UNPARSABLE, Outcome.REFUSED
