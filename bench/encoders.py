@@ -1,11 +1,12 @@
 """Rows a second of every embedded encoder, and its ratio to a bare loop over the same model.
 
-    RATHER_TEST_DATA=... python bench/encoders.py [--rounds 3]
+    RATHER_TEST_DATA=... python bench/encoders.py [--rounds 5]
 
 The bare loops do nothing but call tokenizer, decoder and network: static with one mean a text,
 MiniLM in padded batches of 8 sorted by length, EfficientNet in batches of 8, on as many threads as
-the encoders take. Loop and encoder take turns; the best of the rounds counts. The tokenizer alone
-is the ceiling of the static encoder.
+the encoders take. Loop and encoder take turns, each first in every other round; the median of the rounds'
+ratios counts, of the time by the clock and of the processor's. The tokenizer alone is the ceiling of the
+static encoder.
 """
 
 from __future__ import annotations
@@ -117,20 +118,24 @@ def bare_efficientnet() -> Callable[[list[bytes]], np.ndarray]:
     return run
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Wall-clock seconds of one run."""
-    start = time.perf_counter()
+def seconds(run: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of one run by the clock, and of the processor, all threads together."""
+    clock, processor = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - start
+    return time.perf_counter() - clock, time.process_time() - processor
 
 
 def compare(name: str, encode: Any, bare: Any, inputs: list[Any], rounds: int) -> dict[str, Any]:
-    """One line of the table: rows a second of both and their ratio, after one run to warm up."""
-    encode(inputs), bare(inputs)
-    pairs = [(seconds(lambda: encode(inputs)), seconds(lambda: bare(inputs))) for _ in range(rounds)]
-    ours, theirs = (len(inputs) / min(times) for times in zip(*pairs, strict=True))
-    line = {"encoder": name, "rows": len(inputs), "rows_per_s": round(ours, 1)}
-    return line | {"bare_rows_per_s": round(theirs, 1), "ratio": round(ours / theirs, 3)}
+    """One line of the table: rows a second of both and their ratios, after one run to warm up."""
+    sides = (lambda: encode(inputs)), (lambda: bare(inputs))
+    spent = np.empty((rounds + 1, 2, 2))
+    for turn in range(rounds + 1):
+        for side in (0, 1) if turn % 2 else (1, 0):
+            spent[turn, side] = seconds(sides[side])
+    clock, processor = np.median(spent[1:, 1] / spent[1:, 0], axis=0)
+    ours, theirs = len(inputs) / np.median(spent[1:, :, 0], axis=0)
+    line = {"encoder": name, "rows": len(inputs), "rows_per_s": round(ours, 1), "bare_rows_per_s": round(theirs, 1)}
+    return line | {"ratio": round(float(clock), 3), "cpu_ratio": round(float(processor), 3)}
 
 
 def distinct_texts(folder: Path) -> list[str]:
@@ -143,7 +148,7 @@ def distinct_texts(folder: Path) -> list[str]:
 def main() -> None:
     """Print one JSON line a comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     folder = Path(os.environ.get("RATHER_TEST_DATA", ""))
     if not (folder / "preferences").is_dir():
