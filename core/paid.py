@@ -1,24 +1,22 @@
-"""A paid model behind the journal, the meter and the throttle: what stages are handed."""
+"""A paid model behind the journal: what stages are handed."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
+from .caller import Caller, throttle_for
 from .desk import Desk
-from .errors import CallError, CallRefused, RateLimited
-from .fuse import Fuse
+from .errors import CallError
 from .journal import Entry, Journal, canonical, key_after
 from .meter import Meter
 from .throttle import Throttle
 
 Request = Mapping[str, Any]
 T = TypeVar("T")
-_BACKOFF: Final = (0.5, 30.0)
 _AHEAD: Final = 4
 """Requests of one `ask_all` under way per call in flight: the rest wait for a 429, a retry or the journal."""
 
@@ -86,10 +84,8 @@ class PaidModel:
         self._backend, self._meter, self._run, self._loop = backend, meter, run, loop
         self._identity = canonical(identity)
         self._name = f"{identity.get('use', '')} {identity.get('name', '')}".strip()
-        self._tries: int = getattr(backend, "tries", 5)
-        self._keyed = getattr(backend, "call_as", None)
-        self._desk, self._fuse = Desk(journal, loop), Fuse(self._name)
-        self._throttle = throttle or throttle_for(backend)
+        self._desk = Desk(journal, loop)
+        self._caller = Caller(backend, self._name, meter, throttle or throttle_for(backend), loop)
         self._open: dict[bytes, asyncio.Future[Reply]] = {}
 
     @property
@@ -145,7 +141,7 @@ class PaidModel:
 
     def stop(self) -> None:
         """Begin no further call: what is on its way is awaited, everything else fails."""
-        self._fuse.blow("the run is being stopped", "run it again to go on")
+        self._caller.stop()
 
     async def _all(self, work: _Work[T]) -> list[T]:
         found: list[Any] = [None] * len(work.requests)
@@ -180,62 +176,11 @@ class PaidModel:
             self._meter.reused()
             return Reply(**known)
         began = time.perf_counter()
-        reply = await self._pay(key, request)
+        reply = await self._caller.call(key, request)
         tokens, seconds = reply.tokens_in + reply.tokens_out, time.perf_counter() - began
         kept = {name: getattr(reply, name) for name in _FIELDS}
         await self._desk.keep(Entry(key, self._name, attempt, kept, tokens, reply.usd, seconds, self._run))
         return reply
-
-    async def _pay(self, key: bytes, request: Request) -> Reply:
-        failed = waited = 0
-        while True:
-            try:
-                return await self._once(key, request, again=failed + waited > 0)
-            except RateLimited as busy:
-                waited += 1
-                self._fuse.waits(busy, self._loop.time())
-                pause = busy.retry_after or _jittered(waited)
-            except CallRefused as error:
-                self._fuse.failed(key, error, given_up=True, refused=True)
-                raise
-            except CallError as error:
-                failed += 1
-                self._fuse.failed(key, error, given_up=failed >= self._tries)
-                if failed >= self._tries:
-                    raise
-                pause = _jittered(failed)
-            await asyncio.sleep(pause)
-
-    async def _once(self, key: bytes, request: Request, again: bool) -> Reply:
-        round = await self._throttle.enter(again)
-        reply, busy = None, None
-        try:
-            self._fuse.check()
-            self._meter.reserve()
-            try:
-                reply = await (self._keyed(key, request) if self._keyed else self._backend.call(request))
-            except RateLimited as error:
-                busy = error
-                raise
-            finally:
-                if reply is None:
-                    self._meter.release()
-        finally:
-            if busy is not None:
-                self._throttle.busy(round, busy.retry_after or _BACKOFF[0])
-            elif reply is None:
-                self._throttle.leave(round)
-        tokens = reply.tokens_in + reply.tokens_out
-        self._meter.paid(tokens, reply.usd)
-        self._throttle.leave(round, tokens, ok=True)
-        self._fuse.answered(self._loop.time())
-        return reply
-
-
-def throttle_for(backend: Backend) -> Throttle:
-    """Admission as the backend asks for it; what hands calls over in files begins with all of them."""
-    first = {"first": backend.concurrency} if hasattr(backend, "call_as") else {}
-    return Throttle(backend.concurrency, backend.requests_per_minute, backend.tokens_per_minute, **first)
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Reply))
@@ -247,7 +192,3 @@ def _as_it_is(reply: Reply | CallError) -> Reply | CallError:
 
 def _never(_: object) -> bool:
     return False
-
-
-def _jittered(failed: int) -> float:
-    return min(_BACKOFF[1], _BACKOFF[0] * 2 ** (failed - 1)) * random.uniform(0.5, 1.5)

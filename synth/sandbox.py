@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from ..core.errors import RowError
+from .sandbox_filter import FOR, call_filter
 
 _JAIL: Final = Path(__file__).with_name("sandbox_jail.py")
 _GRACE: Final = 10.0
@@ -84,10 +85,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _ran(program: str, limits: Limits) -> Ran:
+    denied = call_filter()
+    if denied is None:
+        return Ran(Ended.REFUSED, f"the sandbox needs {FOR}")
     mark = secrets.token_hex(8)
     job = asdict(limits) | {
         "code": f"{program}\n__import__('os').write(3, b'{mark}')\n",
         "prefix": str(Path(sys.base_prefix).resolve()), "python": _python(),
+        "filter": denied.hex(),
     }  # fmt: skip
     try:
         done = subprocess.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rather.core import paid
+from rather.core import caller
 from rather.core.errors import BudgetReached, CallError, CallRefused, RateLimited, StageFailed
 from rather.core.journal import Journal
 from rather.core.meter import Budget, Meter
@@ -53,7 +53,7 @@ async def opened(backend: Any, path: Path, budget: Budget | None = None) -> Asyn
 
 @pytest.fixture(autouse=True)
 def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paid, "_BACKOFF", (0.002, 0.01))
+    monkeypatch.setattr(caller, "_BACKOFF", (0.002, 0.01))
 
 
 def requests(n: int) -> list[Request]:
