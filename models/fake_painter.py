@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 _WORDS: Final = re.compile(r"[^\W_]+")
-_PICTURES: Final = ("image", "reference")
+_PICTURES: Final = ("image", "mask", "reference")
 
 
 @final
@@ -31,7 +31,8 @@ class FakePainterSpec(ModelSpec):
     """A fake painter: deterministic, free, without weights; for tests, examples and dry runs only.
 
     Every word of the prompt is a coloured shape, except those of the negative prompt; a reference or
-    a picture to begin from shows through, so that what blurs it blurs the painting too.
+    a picture to begin from shows through, so that what blurs it blurs the painting too. With a mask
+    that picture is painted over there alone, but for a brushwork of a few levels everywhere.
     """
 
     kind: ClassVar[str] = "painter"
@@ -76,7 +77,9 @@ class FakePainter:
 
     def paint(self, request: Request) -> Reply:
         """The picture of one request."""
-        size = request.get("width") or self.spec.side, request.get("height") or self.spec.side
+        start = picture_in(request, "image") if "mask" in request else None
+        width, height = decoded(start).size if start is not None else (self.spec.side, self.spec.side)
+        size = request.get("width") or width, request.get("height") or height
         told = {name: value for name, value in request.items() if name not in ("prompt", "seed", *_PICTURES)}
         told |= {"pipeline": "fake", "width": size[0], "height": size[1]}
         told |= {"checkpoint_step": self.spec.checkpoint} if self.spec.checkpoint is not None else {}
@@ -91,12 +94,22 @@ class FakePainter:
         draw = ImageDraw.Draw(picture)
         for word in self._words(request):
             self._shape(draw, word, int(request["seed"]), size)
-        for name in _PICTURES:
+        weights = {"image": 1 - float(request.get("strength") or 0.6), "reference": self.spec.faithful}
+        for name, weight in weights.items():
             shown = picture_in(request, name)
             if shown is not None:
-                weight = self.spec.faithful if name == "reference" else 1 - float(request.get("strength") or 0.6)
                 picture = Image.blend(picture, decoded(shown).resize(size, Image.Resampling.BICUBIC), weight)
-        return self._touched(picture, request)
+        return self._touched(self._masked(picture, request), request)
+
+    def _masked(self, picture: Image, request: Request) -> Image:
+        """The picture to begin from, painted over where the mask is bright."""
+        from PIL import Image
+
+        start, mask = picture_in(request, "image"), picture_in(request, "mask")
+        if start is None or mask is None:
+            return picture
+        before, region = (decoded(one).resize(picture.size) for one in (start, mask))
+        return Image.composite(picture, before, region.convert("L"))
 
     def _words(self, request: Request) -> Sequence[str]:
         away = str(request.get("negative_prompt") or (request.get("nag") or {}).get("negative_prompt") or "")

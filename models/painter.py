@@ -4,9 +4,10 @@ A painter is a paid model: its `call` takes a request of plain JSON and replies 
 `data`, so that a picture stands in the journal before a stage sees it and is never painted twice.
 
 A request has `prompt` and `seed`, and where asked for `image` (base64; painting begins from it),
-`reference` (base64; its subject or style is to be kept) and the fields of `Sampling`. A reply's
-`data` has `image` (base64 PNG) and `settings`, what was really used; a reply that ends otherwise
-than by `stop` has no image, and its text says why.
+`mask` (base64; white where alone that image is painted anew), `reference` (base64; its subject or
+style is to be kept) and the fields of `Sampling`. A reply's `data` has `image` (base64 PNG) and
+`settings`, what was really used; a reply that ends otherwise than by `stop` has no image, and its
+text says why.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Painter(Protocol):
 @final
 @dataclass(frozen=True)
 class Nag:
-    """Normalized attention guidance away from `negative_prompt`; scale 1 is off (see `painter_guidance.nag`)."""
+    """Normalized attention guidance away from `negative_prompt`: see `painter_guidance.nag`; scale 1 is off."""
 
     negative_prompt: str
     scale: float = 5.0
@@ -76,10 +77,11 @@ def painting_request(
     sampling: Sampling,
     *,
     image: bytes | None = None,
+    mask: bytes | None = None,
     reference: bytes | None = None,
 ) -> dict[str, Any]:
     """A request; what is not asked for is left out, so that keys stay stable."""
-    pictures = {"image": image, "reference": reference}
+    pictures = {"image": image, "mask": mask, "reference": reference}
     given = {name: base64.b64encode(data).decode("ascii") for name, data in pictures.items() if data is not None}
     return {"prompt": prompt, "seed": seed} | sampling.fields() | given
 
@@ -106,5 +108,5 @@ def unpainted(outcome: str, why: str, settings: Mapping[str, Any]) -> Reply:
 
 
 def picture_in(request: Request, name: str) -> bytes | None:
-    """The bytes of a request's `image` or `reference`, where it has one."""
+    """The bytes of a request's `image`, `mask` or `reference`, where it has one."""
     return base64.b64decode(request[name]) if request.get(name) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Any, final
 from ..core.errors import CallRefused
 from ..core.paid import Reply, Request
 from .imaging import decoded, encoded
-from .painter import painted, picture_in, unpainted
-from .painter_guidance import mixed_guidance, nag_attention
+from .painter import Nag, painted, picture_in, unpainted
+from .painter_guidance import mixed_guidance
+from .painter_nag import nag_attention
+from .painter_views import Views, begun, default, parameters
 
 if TYPE_CHECKING:
     from .painter_diffusers import DiffusersSpec
@@ -40,32 +41,25 @@ class Painted:
 
 @final
 class Canvas:
-    """One pipeline and its views (from text, from a picture), which share all weights."""
+    """One pipeline, painting what is asked in whichever of its views takes it."""
 
     def __init__(self, spec: DiffusersSpec, pipe: Any) -> None:
         self.spec, self.pipe = spec, pipe
-        self._takes = _parameters(pipe)
-        self._from_picture: Any = None
+        self._views = Views(pipe)
 
     def refuse(self, request: Request) -> None:
         """Raise CallRefused for what the pipeline cannot do, or what would silently be without effect."""
         if "negative_prompt" in request:
             self._refuse_negative(request)
-        if "reference" in request and not (self.spec.ip_adapter or self._edits()):
-            cause = f"{type(self.pipe).__name__} takes no reference picture"
-            hint = "give the painter an ip_adapter, or paint from the picture: use_image: start"
-            raise CallRefused(cause, hint=hint)
-        if self._edits() and ("strength" in request or {"image", "reference"} <= set(request)):
-            cause = f"{type(self.pipe).__name__} takes one picture and no strength"
-            raise CallRefused(cause, hint="leave the rest out (strength: null)")
+        self._views.refuse(request, adapted=self.spec.ip_adapter is not None)
         if "nag" in request and self.spec.mix:
             raise CallRefused("nag and mix are two ways to guide", hint="leave one of them out")
 
     def _refuse_negative(self, request: Request) -> None:
-        kind = type(self.pipe).__name__
-        if "negative_prompt" not in self._takes:
+        kind, takes = type(self.pipe).__name__, parameters(self.pipe)
+        if "negative_prompt" not in takes:
             raise CallRefused(f"{kind} takes no negative prompt", hint="leave it out")
-        if "true_cfg_scale" in self._takes:
+        if "true_cfg_scale" in takes:
             if (self.spec.true_guidance or 1) <= 1:
                 cause = f"a negative prompt has no effect on {kind} without true_guidance"
                 raise CallRefused(cause, hint="set the painter's true_guidance above 1")
@@ -79,19 +73,17 @@ class Canvas:
         import torch
 
         request = requests[0]
-        start, reference = picture_in(request, "image"), picture_in(request, "reference")
-        pipe = self.pipe if start is None else self._painter_over()
+        pipe = self._views.of(request)
         settings = self._settings(request, pipe)
-        takes = _parameters(pipe)
-        given: dict[str, Any] = {name: value for name, value in settings.items() if name in takes}
+        begin = begun(request, settings)
+        takes = parameters(pipe)
+        given: dict[str, Any] = {name: value for name, value in (settings | begin).items() if name in takes}
         given["prompt"] = [one["prompt"] for one in requests]
         given["generator"] = [torch.Generator("cpu").manual_seed(int(one["seed"])) for one in requests]
         if "negative_prompt" in request:
             given["negative_prompt"] = [one["negative_prompt"] for one in requests]
-        if start is not None:
-            given["image"] = _sized(decoded(start), settings)
-        given |= self._referring(reference)
-        with torch.inference_mode(), self._guided(request, pipe, settings):
+        given |= self._referring(picture_in(request, "reference"))
+        with torch.inference_mode(), self._guided(request, pipe, settings, len(requests)):
             out = pipe(**given)
         if getattr(out, "images", None) is None:
             raise CallRefused(f"{type(pipe).__name__} gives no pictures", hint="name a pipeline that paints")
@@ -101,21 +93,6 @@ class Canvas:
             Painted(picture, bool(flag), told | _cut(pipe, one["prompt"]))
             for one, picture, flag in zip(requests, out.images, flags, strict=True)
         ]
-
-    def _edits(self) -> bool:
-        return "image" in self._takes and "strength" not in self._takes
-
-    def _painter_over(self) -> Any:
-        if self._from_picture is None:
-            from diffusers import AutoPipelineForImage2Image
-
-            try:
-                self._from_picture = AutoPipelineForImage2Image.from_pipe(self.pipe)
-            except ValueError as error:
-                cause = f"{type(self.pipe).__name__} cannot begin from a picture"
-                raise CallRefused(cause, hint="paint from text, or with a reference") from error
-            self._from_picture.set_progress_bar_config(disable=True)
-        return self._from_picture
 
     def _settings(self, request: Request, pipe: Any) -> dict[str, Any]:
         """Settings in the pipeline's own names: the request's, else the painter's; what neither says is left out."""
@@ -128,7 +105,7 @@ class Canvas:
             "height": request.get("height") or spec.height,
             "strength": request.get("strength"),
         }
-        takes = _parameters(pipe)
+        takes = parameters(pipe)
         if wanted["width"] and wanted["height"]:  # pipelines that edit read width and height as proportions only
             wanted["max_area"] = wanted["width"] * wanted["height"]
         sizes = ("width", "height")
@@ -141,19 +118,18 @@ class Canvas:
         self.pipe.set_ip_adapter_scale(self.spec.ip_scale if reference is not None else 0.0)
         return {"ip_adapter_image": _blank() if reference is None else decoded(reference)}
 
-    def _guided(self, request: Request, pipe: Any, settings: Mapping[str, Any]) -> AbstractContextManager[None]:
-        guidance = float(settings.get("guidance_scale", _default(pipe, "guidance_scale") or 1.0))
-        away = request.get("nag")
-        if away is not None:
-            return nag_attention(
-                pipe, away["negative_prompt"], away["scale"], away["tau"], away["alpha"], halved=guidance > 1
-            )
+    def _guided(
+        self, request: Request, pipe: Any, settings: Mapping[str, Any], count: int
+    ) -> AbstractContextManager[None]:
+        if "nag" in request:
+            return nag_attention(pipe, Nag(**request["nag"]), count)
+        guidance = float(settings.get("guidance_scale", default(pipe, "guidance_scale") or 1.0))
         return mixed_guidance(pipe, *self.spec.mix, guidance) if self.spec.mix else nullcontext()
 
     def _told(self, request: Request, pipe: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         """What was used, defaults of the pipeline included, for the record."""
         names = {"num_inference_steps": "steps", "guidance_scale": "guidance", "true_cfg_scale": "true_guidance"}
-        known = {name: settings.get(name, _default(pipe, name)) for name in (*names, "strength")}
+        known = {name: settings.get(name, default(pipe, name)) for name in (*names, "strength")}
         told = {names.get(name, name): value for name, value in known.items() if value is not None}
         told |= {"pipeline": type(pipe).__name__, "scheduler": type(pipe.scheduler).__name__}
         own: dict[str, Any] = {
@@ -172,26 +148,9 @@ def _cut(pipe: Any, prompt: str) -> dict[str, int]:
     for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
         tokenizer = getattr(pipe, name, None)
         if tokenizer is not None:
-            longest = _default(pipe, "max_sequence_length") if "T5" in type(tokenizer).__name__ else None
+            longest = default(pipe, "max_sequence_length") if "T5" in type(tokenizer).__name__ else None
             read.append(len(tokenizer(prompt).input_ids) - min(tokenizer.model_max_length, longest or 1 << 20))
     return {"prompt_tokens_cut": min(read)} if read and min(read) > 0 else {}
-
-
-def _parameters(pipe: Any) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(type(pipe).__call__).parameters
-
-
-def _default(pipe: Any, name: str) -> Any:
-    found = _parameters(pipe).get(name)
-    return None if found is None or found.default is inspect.Parameter.empty else found.default
-
-
-def _sized(picture: Any, settings: Mapping[str, Any]) -> Any:
-    """A picture to begin from, cut to the wanted proportions and scaled to the wanted size."""
-    from PIL import ImageOps
-
-    size = settings.get("width", picture.width), settings.get("height", picture.height)
-    return picture if size == picture.size else ImageOps.fit(picture, size)
 
 
 def _blank() -> Any:

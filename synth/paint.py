@@ -50,7 +50,7 @@ class Paint(Map):
     negative_prompt: str | None = None
     """What to stay away from."""
     nag: NagScales | None = None
-    """Stay away by normalized attention guidance: scale, τ, α (say 5, 2.5, .5), where the painter can."""
+    """Stay away by normalized attention guidance: scale, τ, α (say 5, 2.5, .5; α .25 for SD3 and Flux)."""
 
     def faults(self) -> Sequence[str]:
         found = []

@@ -38,7 +38,8 @@ class PaintContrast(Map):
     rejected: Literal["defects", "unguided"] = "defects"
     """Paint the other side towards the defects, or without guidance (scale 1)."""
     nag: NagScales | None = None
-    """Guide by normalized attention guidance: scale, τ, α (say 5, 2.5, .5); null = the painter's negative prompt."""
+    """Guide by normalized attention guidance: scale, τ, α (say 5, 2.5, .5; α .25 for SD3 and Flux); null = by
+    the painter's negative prompt."""
     use_image: UseImage = "none"
     """The row's first image as a reference to be kept, as the picture to start from, or not at all."""
 

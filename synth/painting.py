@@ -33,16 +33,21 @@ class Easel:
     sampling: Sampling = Sampling()
     use_image: UseImage = "none"
 
-    async def paints(self, prompt: str, seed: int, image: bytes | None = None) -> Painting:
-        """One painting, from `image` as `use_image` says. Raises CallError when the call failed."""
+    async def paints(self, prompt: str, seed: int, image: bytes | None = None, mask: bytes | None = None) -> Painting:
+        """One painting, from `image` as `use_image` says; by a mask it is painted anew there alone.
+
+        Raises CallError when the call failed.
+        """
         reference = image if self.use_image == "reference" else None
         start = image if self.use_image == "start" else None
-        request = painting_request(prompt, seed, self.sampling, image=start, reference=reference)
+        request = painting_request(prompt, seed, self.sampling, image=start, mask=mask, reference=reference)
         return await paint(self.painter, request)
 
-    async def must(self, what: str, prompt: str, seed: int, image: bytes | None = None) -> tuple[bytes, Painting]:
+    async def must(
+        self, what: str, prompt: str, seed: int, image: bytes | None = None, mask: bytes | None = None
+    ) -> tuple[bytes, Painting]:
         """The bytes of a painting. Raises Dropped with the reason "<what>: <outcome>" where there is none."""
-        painting = await self.paints(prompt, seed, image)
+        painting = await self.paints(prompt, seed, image, mask)
         if painting.image is None:
             raise Dropped(f"{what}: {painting.outcome}")
         return painting.image, painting

@@ -112,15 +112,16 @@ def stable_diffusion_xl(folder: Path) -> Path:
 
 
 def stable_diffusion_3(folder: Path) -> Path:
-    """Stable Diffusion 3: a transformer, flow matching, three text encoders."""
+    """Stable Diffusion 3.5: a transformer, flow matching, three text encoders."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
 
     torch.manual_seed(0)
     tokenizer = _clip_tokenizer(folder / "words")
     transformer = SD3Transformer2DModel(
-        sample_size=SIZE // 2, patch_size=1, in_channels=4, num_layers=1, attention_head_dim=8, num_attention_heads=4,
+        sample_size=SIZE // 2, patch_size=1, in_channels=4, num_layers=2, attention_head_dim=8, num_attention_heads=4,
         caption_projection_dim=32, joint_attention_dim=32, pooled_projection_dim=64, out_channels=4,
+        qk_norm="rms_norm", dual_attention_layers=(0,),
     ).eval()  # fmt: skip
     StableDiffusion3Pipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(),
