@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .report_data import Diagnosis, Measured
 from .report_figures import interval
+from .report_measured_data import Diagnosis, Measured
 from .report_text import figure
 
 if TYPE_CHECKING:

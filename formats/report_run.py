@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from .report_data import Distribution, Evidence, EvidenceLine, Fact, LengthBias, Tile
+from .report_data import Fact, Tile
 from .report_diagnoses import diagnoses_of
 from .report_figures import interval
+from .report_measured_data import Distribution, Evidence, EvidenceLine, LengthBias
 from .report_stages import HELD_OUT, rows_in, rows_out
 from .report_text import accuracy, count, figure, money, percent, seconds, size, value_text
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from ..core.row import answer_text, numpy_vectors, prompt_text
 from .report_compare import Compare, kept_in, picked, picked_table, sampled
-from .report_data import TopicLine, TopicMap
 from .report_figures import PALETTE, scatter, share_bar
+from .report_measured_data import TopicLine, TopicMap
 from .report_text import count, excerpt, percent
 from .topics import Topics, distinctive_words, find_topics
 

@@ -20,7 +20,8 @@ from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Context, FileOf, Sink
 from .card import About, Written, render_card
-from .dialects import DIALECTS, Dialect
+from .dialect import Dialect
+from .dialects import DIALECTS
 from .features import with_features
 from .rendering import Form
 from .shards import Shard, Shards, publish, publish_text, staging
