@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from rather.cli import api
+from rather.models.encoders_image import EfficientNetLite0
 
+from ..filters.test_odd_images import odd_images
 from ..photos import photo_folder
 from ..runs import run_text
 
@@ -34,14 +39,65 @@ def test_photos_become_pairs_with_a_gallery(tmp_path: Path) -> None:
     assert 'id="gallery"' in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def base_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that only the extras bring can be imported."""
+    for name in ("torch", "torchvision", "transformers", "diffusers", "open_clip", "timm"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
 @pytest.mark.full
+@pytest.mark.usefixtures("base_install")
 def test_photos_of_a_benchmark(tmp_path: Path, data: Path) -> None:
-    """Sixty photos of fifteen subjects: three pairs each, most of them in the band."""
+    """Sixty photos of fifteen subjects: three pairs each; what stays lies in the band, what goes does not."""
     view = api.run("degrade-photos", [f"read.path={data / 'images/dreambooth_subset'}"], out=tmp_path / "run")
     counts = {count.stage: count for count in view.funnel}
     assert counts["synth.degrade"].rows_out == 180 and 110 <= counts["filter.band"].rows_out <= 165
-    made = view.frame("filter.band").table(["degradation"])["degradation"].to_pylist()
-    assert set(made) == {"blur", "noise", "jpeg", "downsample", "occlude"}
+    rows = pq.read_table(tmp_path / "run/data/data").to_pylist()
+    assert {row["degradation"] for row in rows} == {"blur", "noise", "jpeg", "downsample", "occlude"}
+    encode = EfficientNetLite0().encode
+    clean, worse = (encode([row[name] for row in rows]).astype(float) for name in ("jpg_0", "jpg_1"))
+    cosines = (clean * worse).sum(axis=1)
+    assert cosines == pytest.approx([row["similarity"] for row in rows], abs=1e-5)
+    assert len(rows) == counts["filter.band"].rows_out and 0.3 <= cosines.min() <= cosines.max() <= 0.9
+    for gone in view.dropped("filter.band").to_pylist():
+        assert gone["value_similarity"] > 0.9 if gone["reason"] == "above the band" else gone["value_similarity"] < 0.3
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert all(f"against the strength of {row['degradation']}" in page for row in rows)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("base_install")
+def test_likeness_of_every_photo_falls_with_strength(tmp_path: Path, data: Path) -> None:
+    """Sixty photos, every kind at every strength: each mean below the one before, and nearly every photo so."""
+    path = f"read.path={data / 'images/dreambooth_subset'}"
+    view = api.run("degrade-photos", [path, "synth.sweep=true", "synth.each=1"], out=tmp_path / "run")
+    table = view.frame("score.image_quality").table(["source_id", "degradation", "strength", "similarity"])
+    found = table.to_pandas().pivot(index=["degradation", "source_id"], columns="strength", values="similarity")
+    assert len(found) == 5 * 60
+    for _, kind in found.groupby("degradation"):
+        steps = np.diff(kind.dropna(axis=1).to_numpy(), prepend=1.0, axis=1)
+        assert steps.shape == (60, 4) and (steps.mean(axis=0) < -0.05).all() and (steps < 0).mean() > 0.98
+
+
+def test_odd_photos_are_handled_or_named(tmp_path: Path) -> None:
+    """Of each odd picture that can be seen three pairs; of each other its row id and why; nothing else is lost."""
+    odd = odd_images()
+    (tmp_path / "photos/thing").mkdir(parents=True)
+    for name, (photo, _) in odd.items():
+        (tmp_path / f"photos/thing/{name}.png").write_bytes(photo)
+    view = api.run("degrade-photos", [f"read.path={tmp_path / 'photos'}"], out=tmp_path / "run")
+    names = sorted(odd)
+    gone = {names[row["place"]["row"]]: (row["id"], row["reason"]) for row in view.dropped("filter.rules").to_pylist()}
+    lost = {names[row["place"]["row"]]: (row["id"], row["error"]) for row in view.failed("synth.degrade").to_pylist()}
+    read = dict(zip(names, view.frame("read.images").table(["id"])["id"].to_pylist(), strict=True))
+    assert gone == {name: (read[name], "unreadable") for name in ("empty", "text")}
+    assert {name: row_id for name, (row_id, _) in lost.items()} == {name: read[name] for name in ("bomb", "cut")}
+    assert "far more than" in lost["bomb"][1] and "truncated" in lost["cut"][1]
+    table = view.frame("score.image_quality").table(["source_id", "similarity_outcome", "chosen_quality_outcome"])
+    sound = Counter(Path(path).stem for path in table["source_id"].to_pylist())
+    assert sound == {name: 3 for name in names if name not in {**gone, **lost}}
+    assert set(table["similarity_outcome"].to_pylist()) == set(table["chosen_quality_outcome"].to_pylist()) == {"ok"}
 
 
 def test_written_images_are_pictures_to_datasets_and_the_same_bytes(tmp_path: Path) -> None:
