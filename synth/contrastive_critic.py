@@ -9,6 +9,7 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.final_answer import final_answer
 from ..core.registry import register
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from ..models.answers import Of, most_answers, sides
@@ -52,6 +53,7 @@ class ContrastiveCritic(Map):
         Column("first_error_step", "the first step called wrong", pa.int32(), "place", 1, None, "neither"),
         Column("reference_analysis", "concepts and strategy, from the reference", pa.string()),
         Column("correction", "the corrected solution; null where the response is called right", pa.string()),
+        Column("corrected_answer", "the result of the correction", pa.string()),
         Column("steps_changed", "share of the correction's steps that are new", pa.float64(), "share", 0, 1, "neither"),
         Column("valid_answer", "whether the correction comes to the reference's result", pa.bool_()),
         Column("valid_check", "whether a check of the correction alone finds no error", pa.bool_()),
@@ -131,5 +133,6 @@ class ContrastiveCritic(Map):
             "chosen": answer(said.text, origin), "rejected": None, "verdict": None,
             "critique": critique_value(said.text, critic, said.verdict), "steps": labelled(steps, said.labels),
             "first_error_step": said.first_error, "correction": said.correction,
+            "corrected_answer": final_answer(said.correction) if said.correction else None,
             "steps_changed": changed(steps, steps_of(said.correction)) if said.correction else None,
         }  # fmt: skip

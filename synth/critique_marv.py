@@ -13,6 +13,7 @@ from ..core.registry import register
 from ..core.several import Chats
 from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, rated
+from .kin import kin_among
 from .making import TEMPLATES, Writer, answer_of, pictures_of, together
 
 SIDES: Final = ("chosen", "rejected", "control")
@@ -25,7 +26,8 @@ class CritiqueMarv(Map):
 
     A pair stays when the better critique leads to revisions rated higher by more than `least_gap` on
     average, and higher than those made without any critique: a revision may be better by itself. A
-    reviser counts when all three of its revisions have a rating.
+    reviser counts when all three of its revisions have a rating. A judge of the revisers' family rates
+    them too well: `revisers_kin` counts these, and a warning tells.
     """
 
     reads = ("question", "response", "chosen", "rejected", "images?")
@@ -34,6 +36,7 @@ class CritiqueMarv(Map):
         Column("rev_score_rejected", "mean rating under rejected", pa.float64(), "points", 1, 10, "lower"),
         Column("rev_score_control", "mean rating without a critique", pa.float64(), "points", 1, 10, "neither"),
         Column("n_revisers", "revisers that count", pa.int32(), "models", 1, None, "higher"),
+        Column("revisers_kin", "revisers of the judge's family, by name", pa.int32(), "models", 0, None, "lower"),
     )
     paper = "MARV of MultiCritique, arXiv 2410.15287; the control: house"
 
@@ -76,8 +79,10 @@ class CritiqueMarv(Map):
         if not complete:
             return Drop("no reviser with all revisions rated")
         means = [sum(scores) / len(complete) for scores in zip(*complete, strict=True)]
-        told = {f"rev_score_{side}": mean for side, mean in zip(SIDES, means, strict=True)}
-        told["n_revisers"] = len(complete)
+        told: Row = {f"rev_score_{side}": mean for side, mean in zip(SIDES, means, strict=True)}
+        names = tuple(ctx.models[name].name for name in self.revisers)
+        kin = kin_among(self.name, ctx.models[self.judge].name, names)
+        told |= {"n_revisers": len(complete), "revisers_kin": kin}
         fault = self._fault(*means)
         return Drop(fault, told) if fault else [told]
 

@@ -15,6 +15,7 @@ from ..models.answers import Of, most_answers, sides
 from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects
 from .critique_units import SPANS, UNIT, Unit, located, told
+from .kin import kin_among
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, sample_seeds, together, tried
 
 Listed = tuple[str, Sequence[Unit]]
@@ -30,7 +31,7 @@ class MultiCritique(Map):
     prompts. The new `chosen` is the merged critique with its score; `candidates` are the agents' own
     critiques, and `agent_quality` (severity of correct flaws less that of faulty ones) ranks them, so that
     `pair.extremes` and `synth.critique_marv` make preference pairs of critiques. Agents and judge should
-    not be of one family: kin agree too easily.
+    not be of one family, for kin agree too easily: `agents_kin` counts those that are, by name, and a warning tells.
     """
 
     reads = ("prompt", "images?")
@@ -47,6 +48,7 @@ class MultiCritique(Map):
         Column("criteria", "what a response is to be judged by, in two levels", CRITERIA),
         Column("reference_response", "a response to compare with, by the judge", pa.string()),
         Column("agents", "who wrote each candidate", pa.list_(pa.string())),
+        Column("agents_kin", "how many of these are of the judge's family", pa.int32(), "agents", 0, None, "lower"),
         Column(
             "agent_quality", "severity of the flaws found correct less that of the others, of each candidate",
             pa.list_(pa.float64()), "severity", None, None, "higher",
@@ -130,16 +132,18 @@ class MultiCritique(Map):
     ) -> Row:
         text = f"{final.text}\nScore: {final.score:.0f}"
         origin = made_by(self.name, "merge", {"agents": list(self.agents), "n": self.n}, judge, seed)
-        agents = [
+        agents = [agent for agent, _ in lists]
+        critiques = [
             answer(told(units), made_by(self.name, "agent", {"temperature": self.temperature}, agent, seed))
             for agent, units in lists
         ]
         return {
             **subject.about(question), **located(final.units, subject.text), "verdict": None, "rejected": None,
-            "prompt": critic_prompt(question, subject.text, "score"), "candidates": agents,
+            "prompt": critic_prompt(question, subject.text, "score"), "candidates": critiques,
             "chosen": answer(text, origin), "critique": critique_value(text, judge, score=final.score),
             "task_description": about.task, "criteria": about.rows, "reference_response": about.reference,
-            "agents": [agent for agent, _ in lists], "agent_quality": [net_severity(units) for _, units in lists],
+            "agents": agents, "agents_kin": kin_among(self.name, judge, tuple(agents)),
+            "agent_quality": [net_severity(units) for _, units in lists],
             "agent_units": [unit.row() for _, units in lists for unit in units],
         }  # fmt: skip
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from itertools import islice
-from pathlib import Path
-
 import pytest
 from rather.core.paid import Reply
 from rather.core.stage import Drop
@@ -50,7 +45,8 @@ def test_a_critique_whose_correction_holds() -> None:
         "steps": [{"text": "16 - 3 = 13 are left.", "label": False}, {"text": "A: 26", "label": None}],
         "question": "How much does she make?", "response": BOTCHED, "response_from": "rejected",
         "critique_verdict": "wrong", "verdict_ok": True, "first_error_step": 1, "reference_analysis": NOTES,
-        "correction": correction, "steps_changed": 1.0, "valid_answer": True, "valid_check": True,
+        "correction": correction, "corrected_answer": "18", "steps_changed": 1.0,
+        "valid_answer": True, "valid_check": True,
     }  # fmt: skip
     assert fine["critique_verdict"] == "right" and fine["correction"] is None and fine["verdict_ok"] is True
     assert fine["steps_changed"] is None and fine["first_error_step"] is None
@@ -58,11 +54,29 @@ def test_a_critique_whose_correction_holds() -> None:
     assert NOTES not in asked and "#### 18" not in asked and asked.endswith(f"Solution:\n{BOTCHED}")
 
 
-def test_the_critic_sees_its_notes_and_not_the_reference() -> None:
+def test_pitfall_the_critic_sees_its_notes_and_not_the_reference() -> None:
     _, model = ran(ContrastiveCritic(), ROW, script())
     study, critique, check = model.asked
     assert REFERENCE in study and NOTES in critique and REFERENCE not in critique
     assert NOTES not in check and REFERENCE not in check and SOLVED in check, "the check stands by itself"
+
+
+def test_pitfall_neither_reference_nor_notes_are_in_what_is_trained_on() -> None:
+    for row in ran(ContrastiveCritic(of="pair"), ROW, script())[0]:
+        trained = row["prompt"][0]["content"] + row["chosen"]["text"]
+        assert NOTES not in trained and REFERENCE not in trained
+    telling = FLAWED.replace("the muffins", "by the given analysis the muffins")
+    [row], _ = ran(ContrastiveCritic(of="pair"), ROW, script(of_botched=telling))
+    assert row["response_from"] == "chosen", "a critique that tells of them goes"
+
+
+def test_pitfall_a_lucky_correction_is_told_by_its_steps() -> None:
+    """The right result under steps that owe nothing to the response: all are new. One of two kept: half are."""
+    botched = ROW | {"chosen": {"text": BOTCHED}}
+    for solution, share in (("Guess: 18", 1.0), ("16 - 3 = 13 are left.\nA: 18", 0.5)):
+        said = FLAWED.partition("16 - 7")[0] + solution
+        [row], _ = ran(ContrastiveCritic(), botched, script(of_botched=said))
+        assert (row["steps_changed"], row["corrected_answer"], row["valid_answer"]) == (share, "18", True)
 
 
 def test_a_correction_with_another_result_fails() -> None:
@@ -117,20 +131,3 @@ def test_a_correction_is_what_stands_under_its_heading() -> None:
     assert read(Reply("Step 1: Wrong\nConclusion: wrong\nCorrected solution:\n")).outcome is Outcome.UNPARSABLE
     spared = read(Reply("Step 1: Correct\nConclusion: right\nCorrected solution:\nthe same")).value
     assert spared.correction is None and spared.text == "Step 1: Correct\nConclusion: right"
-
-
-def test_real_solutions(data: Path) -> None:
-    """A right critique, one that approves of what is wrong, one that cannot be read."""
-    with gzip.open(data / "preferences" / "gsm8k_solutions.jsonl.gz", "rt") as lines:
-        records = [json.loads(line) for line in islice(lines, 3)]
-    told = []
-    for k, record in enumerate(records):
-        truth, text = record["extra"]["ground_truth"], record["rejected"]
-        steps = [line for line in text.splitlines() if line.strip()]
-        approving = "\n".join(f"Step {n}: Correct" for n in range(1, len(steps) + 1)) + "\nConclusion: right"
-        correcting = f"Step 1: Wrong - so it is\nConclusion: wrong\nCorrected solution:\n{truth}"
-        row = row_of(record["prompt"], chosen=text, reference=truth)
-        said: Script = [(STUDY, NOTES), (CHECK, "yes"), ("Step 1:", [correcting, approving, "well"][k])]
-        found, _ = ran(ContrastiveCritic(), row, said)
-        told.append(found.reason if isinstance(found, Drop) else (found[0]["valid_answer"], found[0]["verdict_ok"]))
-    assert told == [(True, True), "correction: another result", "critique: unparsable"]

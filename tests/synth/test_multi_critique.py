@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import logging
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ from rather.core.stage import Drop
 from rather.synth.critique_agents import net_severity
 from rather.synth.critique_marv import CritiqueMarv
 from rather.synth.critique_units import Unit
+from rather.synth.kin import family
 from rather.synth.multi_critique import MultiCritique
 
-from .scripted import Script, Scripted, ran, real_pairs, row_of
+from .scripted import Script, Scripted, ran, row_of
 
 RESPONSE = "Four is a prime."
 ROW = row_of("Name a prime.", chosen=RESPONSE)
@@ -111,6 +112,38 @@ def test_replies_of_the_judge_that_are_none(script: Script, reason: str) -> None
     assert isinstance(found, Drop) and found.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("name", "kin"),
+    [
+        ("openai Qwen/Qwen2.5-72B-Instruct", "qwen"),
+        ("qwen-max", "qwen"),
+        ("gpt-4o", "gpt"),
+        ("anthropic claude-3-5-haiku", "claude"),
+        ("01-ai/Yi-34B", "yi"),
+        ("7b", "7b"),
+        ("", ""),
+    ],
+)
+def test_a_family_is_told_by_the_letters_a_name_begins_with(name: str, kin: str) -> None:
+    assert family(name) == kin
+
+
+def test_pitfall_a_judge_of_the_agents_family_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    names = {"first": "openai Qwen/Qwen2.5-7B", "second": "openai mistral-small"}
+    lists = {"first": units(A_FLAW), "second": units()}
+    models = {nick: Scripted([(LIST, lists[nick]), *revised(*["revision 8"] * 3)], names[nick]) for nick in names}
+    judge_ = Scripted([*judge(labels("correct"), merge([1], 2)), *revised("", "", "")[3:]], "openai qwen-max")
+    with caplog.at_level(logging.WARNING, "rather.synth"):
+        found = [ran(STAGE, ROW, [], **models, judge=judge_)[0][0] for _ in range(2)]
+        lost, _ = ran(CritiqueMarv(revisers=("first", "second")), PAIR, [], **models, judge=judge_)
+    assert [row["agents_kin"] for row in found] == [1, 1] and lost.values["revisers_kin"] == 1
+    told = "the judge openai qwen-max is of one family with openai Qwen/Qwen2.5-7B"
+    assert [record.message.split(": ")[:2] for record in caplog.records] == [
+        ["synth.multi_critique", told],
+        ["synth.critique_marv", told],
+    ], "once a stage, and nothing of the other maker's model"
+
+
 def test_a_failed_call_is_no_reason_to_drop() -> None:
     with pytest.raises(CallError):
         ran(STAGE, ROW, [(WRITE, CallError("down"))], **agents(units(), units()))
@@ -139,7 +172,8 @@ def test_a_pair_of_critiques_is_borne_out_by_revisions() -> None:
     }.items()}  # fmt: skip
     stage = CritiqueMarv(revisers=("small", "large"))
     [row], judge_ = ran(stage, PAIR, revised("", "", ""), **models)
-    assert row == {"rev_score_chosen": 8.5, "rev_score_rejected": 6.5, "rev_score_control": 6.0, "n_revisers": 2}
+    scores = {"rev_score_chosen": 8.5, "rev_score_rejected": 6.5, "rev_score_control": 6.0}
+    assert row == scores | {"n_revisers": 2, "revisers_kin": 0}
     asked = len(judge_.asked) + sum(len(m.asked) for m in models.values())
     assert stage.calls_a_row() == 12 and asked == 11, "equal revisions are rated once"
     assert all("# Remarks" not in text for text in models["small"].asked if NONE in text)
@@ -148,7 +182,6 @@ def test_a_pair_of_critiques_is_borne_out_by_revisions() -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (("revision 8", "revision 7", "revision 9"), "no better than without a critique"),
         (("revision 8", "revision 8", "revision 2"), "revisions differ too little"),
         (("revision 3", "revision 8", "revision 2"), "the worse critique helps more"),
         (("unrated", "revision 8", "revision 2"), "no reviser with all revisions rated"),
@@ -160,9 +193,15 @@ def test_pairs_that_revisions_do_not_bear_out(said: tuple[str, str, str], reason
     assert isinstance(found, Drop) and found.reason == reason
 
 
-def test_the_control_and_the_gap_are_options() -> None:
-    better_alone = revised("revision 8", "revision 7", "revision 9")
+def test_pitfall_a_revision_may_be_better_without_a_critique() -> None:
+    """8 points under the better critique, 4 under the worse: a gap of 4, and yet 9 points without any."""
+    better_alone = revised("revision 8", "revision 4", "revision 9")
+    found, _ = ran(CritiqueMarv(), PAIR, better_alone)
+    assert isinstance(found, Drop) and found.reason == "no better than without a critique"
     assert ran(CritiqueMarv(beat_control=False), PAIR, better_alone)[0][0]["rev_score_control"] == 9.0
+
+
+def test_the_gap_is_an_option() -> None:
     close, _ = ran(CritiqueMarv(least_gap=1.0), PAIR, revised("revision 8", "revision 7", "revision 2"))
     assert isinstance(close, Drop) and close.values and close.values["rev_score_chosen"] == 8.0
     assert ran(CritiqueMarv(), PAIR | {"response": None}, [])[0] == Drop("no response under critique")
@@ -174,15 +213,3 @@ def test_a_reviser_that_fails_does_not_count() -> None:
     stage = CritiqueMarv(revisers=("whole", "broken"))
     [row], _ = ran(stage, PAIR, revised("", "", ""), whole=whole, broken=broken)
     assert row["n_revisers"] == 1 and row["rev_score_chosen"] == 8.0
-
-
-def test_real_pairs(data: Path) -> None:
-    """A flaw that holds, flaws that are none, and agents that cannot be read."""
-    told = []
-    for k, row in enumerate(real_pairs(data, "llmbar.jsonl")):
-        flaw = A_FLAW | {"quote": row["chosen"]["text"][:5]}
-        label = ["correct", "no_flaw", ""][k]
-        models = agents(*([units(flaw), units()] if k < 2 else ["?", "?"]))
-        found, _ = ran(STAGE, row, judge(labels(label), merge([1] if k == 0 else [], 5)), **models)
-        told.append(found.reason if isinstance(found, Drop) else found[0]["agent_quality"])
-    assert told == [[3.0, 0.0], [-3.0, 0.0], "critique: no agent's reply can be read"]
