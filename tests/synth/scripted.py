@@ -121,7 +121,33 @@ def _opened(origin: Mapping[str, Any]) -> dict[str, Any]:
 
 def real_pairs(data: Path, file: str, n: int = 3) -> list[dict[str, Any]]:
     """The first n pairs of a file of real preferences."""
+    return [row_of(row["prompt"], chosen=row["chosen"], rejected=row["rejected"]) for row in real_rows(data, file, n)]
+
+
+def real_solutions(data: Path, n: int = 3) -> list[dict[str, Any]]:
+    """The first n problems with a right solution, a wrong one and the reference."""
+    return [
+        row_of(row["prompt"], chosen=row["chosen"], rejected=row["rejected"], reference=row["extra"]["ground_truth"])
+        for row in real_rows(data, "gsm8k_solutions.jsonl.gz", n)
+    ]
+
+
+def real_rows(data: Path, file: str, n: int = 3) -> list[dict[str, Any]]:
+    """The first n records of a file of real preferences, as they are."""
     path = data / "preferences" / file
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in islice(lines, n)]
-    return [row_of(row["prompt"], chosen=row["chosen"], rejected=row["rejected"]) for row in rows]
+        return [json.loads(line) for line in islice(lines, n)]
+
+
+def made(
+    text: str, stage: str, method: str, seed: int | None = 7, by: str = "scripted", **params: Any
+) -> dict[str, Any]:
+    """An answer a stage made, with the whole of how it was made."""
+    told = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    origin = {"stage": stage, "method": method, "params": told, "model": by, "seed": seed}
+    return {"text": text, "turns": None, "image": None, "model": by, "made_by": origin}
+
+
+def message(content: str, role: str = "user") -> dict[str, Any]:
+    """A message of plain text as rows hold it."""
+    return {"role": role, "content": content, "parts": None, "tool_calls": None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from rather.core.paid import Reply
@@ -13,7 +12,7 @@ from rather.synth.contrastive_judgments import ContrastiveJudgments
 from rather.synth.critique_judgments import Judgment, hint_pair, read_judgment, sampled_pairs, shortened
 
 from ..judges import FakeContext
-from .scripted import Script, ran, real_pairs, row_of
+from .scripted import Script, ran, row_of
 
 ROW = row_of("Name a prime.", chosen="Three", rejected="Four")
 FIRST = FakeContext({}).rng("row0").random() < 0.5
@@ -71,7 +70,7 @@ def test_all_four_kinds_of_pairs() -> None:
     assert hinted["rejected"]["made_by"]["method"] == "guide_reverse", "dishonest judgments are told apart"
 
 
-def test_the_hint_is_not_in_the_stored_prompt() -> None:
+def test_pitfall_the_hint_is_not_in_the_stored_prompt() -> None:
     found, model = ran(ContrastiveJudgments(n=1), ROW, script(["eh"], says(GOLD), says(OTHER)))
     [row] = found
     stored = "\n\n".join(message["content"] for message in row["prompt"])
@@ -89,7 +88,7 @@ def test_the_order_is_the_rows_own_chance() -> None:
     assert firsts == [ran(ContrastiveJudgments(n=1), row, free)[0][0]["better_answer"] for row in rows]
 
 
-def test_later_turns_are_not_lost() -> None:
+def test_pitfall_later_turns_are_not_lost() -> None:
     prompt = [
         {"role": role, "content": text}
         for role, text in (("user", "Name a prime."), ("assistant", "Two"), ("user", "Another."))
@@ -140,21 +139,3 @@ def test_a_long_reason_is_cut_at_a_full_stop() -> None:
     assert shortened(long, 600, 1500) == long
     endless = Judgment(says(1, "word " * 500), "guide", 7, 1, "word " * 500)
     assert shortened(endless, 600, 400) == endless, "no full stop to cut at"
-
-
-def test_real_pairs(data: Path) -> None:
-    """Three real pairs: pairs of every kind from the first, a hint pair from the second, none from the third."""
-    for k, row in enumerate(real_pairs(data, "llmbar.jsonl")):
-        shown: Script = [
-            ("Argue for answer 1", [says(1), says(1), says(2)][k]),
-            ("Argue for answer 2", says(2)),
-            ("# Answer 1", [[says(1), says(2), "?"], ["?"] * 3, [says(1)] * 3][k]),
-        ]
-        found, _ = ran(ContrastiveJudgments(n=3), row, shown)
-        if k == 2:
-            assert isinstance(found, Drop) and found.reason == "no pair of judgments"
-            continue
-        expected = [["best_of_n", "best_of_n_positive2unknown", "preamble"], ["preamble"]][k]
-        kinds = [r["pair_type"] for r in found]
-        assert kinds == expected
-        assert row["chosen"]["text"] in found[0]["prompt"][1]["content"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from rather.filters.critique_consistency import CritiqueConsistency
 from rather.synth.critique_merge import CritiqueMerge
 from rather.synth.self_critique import SelfCritique, consistency, noise_score
 
-from .scripted import Script, ran, real_pairs, row_of
+from .scripted import Script, ran, row_of
 
 ROW = row_of("Name a prime.", chosen="Three", rejected="Four")
 THREE, FOUR = "# Answer under review\nThree", "# Answer under review\nFour"
@@ -40,13 +39,15 @@ def test_scores_that_bear_out_the_label() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "said"), [((4, 4, 4), (6, 6, 6), "conflict"), ((4, 6, 5), (5, 5, 5), "tie")]
 )
-def test_conflicts_and_ties_are_not_the_same(ours: tuple[int, ...], theirs: tuple[int, ...], said: str) -> None:
+def test_pitfall_equal_means_are_ties_and_no_conflicts(
+    ours: tuple[int, ...], theirs: tuple[int, ...], said: str
+) -> None:
     [row], _ = ran(SelfCritique(n=3), ROW, [(THREE, scored(*ours)), (FOUR, scored(*theirs))])
     assert row["consistency"] == said
     assert row["noise_score"] == (1.0 if said == "conflict" else pytest.approx(0.5, abs=0.05))
 
 
-def test_a_score_that_cannot_be_read_is_no_zero() -> None:
+def test_pitfall_a_score_that_cannot_be_read_is_no_zero() -> None:
     broken = [*scored(9, 9), "Fine, all in all."]
     [row], _ = ran(SelfCritique(n=3, least=2), ROW, [(THREE, broken), (FOUR, scored(2, 3, 1))])
     assert row["chosen_critique_score"] == 9.0 and len(row["chosen_critiques"]) == 2
@@ -148,16 +149,3 @@ def test_a_tie_has_no_label_to_bear_out() -> None:
 def test_mistakes_in_options() -> None:
     assert SelfCritique(n=2, least=3).faults() == ["least (3) is above n (2)"]
     assert SelfCritique(low=5, high=5).faults() == ["low (5) is not below high (5)"]
-
-
-def test_real_pairs(data: Path) -> None:
-    """Of three real pairs one agrees with its critiques, one conflicts, one cannot be told."""
-    scores = [(scored(8, 9, 7), scored(1, 2, 1)), (scored(1, 1, 1), scored(9, 9, 9)), (["?"] * 3, scored(1, 2, 3))]
-    said = []
-    for row, (ours, theirs) in zip(real_pairs(data, "truthfulqa.jsonl"), scores, strict=True):
-        script: Script = [
-            (f"under review\n{row['chosen']['text']}\n", ours), (f"under review\n{row['rejected']['text']}\n", theirs)
-        ]  # fmt: skip
-        [found], _ = ran(SelfCritique(n=3), row, script)
-        said.append(found["consistency"])
-    assert said == ["agree", "conflict", None]
