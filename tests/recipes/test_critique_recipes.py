@@ -28,11 +28,12 @@ def tables(folder: Path, name: str = "data") -> list[dict[str, Any]]:
     return list(pq.read_table(folder / "run" / name / "data").to_pylist())
 
 
-def test_cft_writes_its_records_in_as_many_shards_as_there_are(tmp_path: Path) -> None:
+def test_pitfall_cft_no_shard_is_overwritten_and_no_input(tmp_path: Path) -> None:
     rows = {"prompt": TWO * 2, "chosen": SOLVED + BOTCHED, "reference": REFERENCE * 2}
     script = [(text, FINE) for text in SOLVED] + [(text, FLAWED) for text in BOTCHED]
     view = faked("cft", rows, tmp_path, script, "write.parquet.rows_per_file=1")
     found = tables(tmp_path)
+    assert pq.read_table(tmp_path / "rows.parquet").to_pydict() == rows, "the input stays as it was"
     assert calls(view) == 4 * 1 and len(list((tmp_path / "run" / "data" / "data").glob("*.parquet"))) == 4
     assert sorted(row["input"] for row in found) == sorted(
         f"Question:\n{q}\n\nSolution:\n{a}" for q, a in zip(TWO * 2, SOLVED + BOTCHED, strict=True)
@@ -41,7 +42,7 @@ def test_cft_writes_its_records_in_as_many_shards_as_there_are(tmp_path: Path) -
     assert all("[END]" not in row["output"] and row["instruction"].startswith("Read the question") for row in found)
 
 
-def test_cft_evens_out_verdicts(tmp_path: Path) -> None:
+def test_pitfall_cft_verdicts_that_lean_are_evened_out(tmp_path: Path) -> None:
     rows = {"prompt": TWO * 2, "chosen": SOLVED + BOTCHED, "reference": REFERENCE * 2}
     script = [(SOLVED[0], FINE), ("Solution", FLAWED)]
     view = faked("cft", rows, tmp_path, script)

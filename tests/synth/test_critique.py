@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rather.core.paid import Reply
 from rather.core.stage import Drop
-from rather.models.critiques import labels_of, read_critique, read_scored, stripped, verdict_of
-from rather.models.verdict import Outcome
 from rather.synth.critique import CritiqueStage
 from rather.synth.critique_records import steps_of
 from rather.synth.critique_truth import same_end, truth_of
@@ -28,66 +23,6 @@ ASKED = (
     "Read the question and the solution below. Say whether the solution is right: name what is wrong in it, if "
     'anything is, and end with the line "Conclusion: right" or "Conclusion: wrong".'
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "verdict"),
-    [
-        ("Fine.\nConclusion: right [END]", "right"),
-        ("**Conclusion:** Incorrect.", "wrong"),
-        ("Conclusion: wrong\nNo, wait.\nConclusion: right", "right"),
-        ("The conclusion: it is right", None),
-        ("Conclusion: right/wrong [END]", None),
-        ("Conclusion: right or wrong", None),
-        ("It is right.", None),
-    ],
-)
-def test_a_verdict_stands_on_a_line_of_its_own(text: str, verdict: str | None) -> None:
-    assert verdict_of(text) == verdict
-
-
-def test_the_terminator_is_no_part_of_a_critique() -> None:
-    assert stripped("Good.\nConclusion: right [END]\nand more") == "Good.\nConclusion: right"
-    read = read_critique()
-    assert read(Reply(WRONG)).value.text == "Four eggs are missing.\nConclusion: wrong"
-    assert read(Reply("no verdict here, but many words of it")).outcome is Outcome.UNPARSABLE
-    assert read(Reply(RIGHT, "length")).outcome is Outcome.TRUNCATED
-    assert read(Reply("I'm sorry, I can't help with that.")).outcome is Outcome.REFUSED
-
-
-@pytest.mark.parametrize(
-    ("text", "labels"),
-    [
-        ("Step 1: Correct - yes\nStep 2: Wrong - no\nConclusion: wrong", (True, False, None)),
-        ("**Step 1:** Correct\nStep 2. correct\nStep 3: Correct\nConclusion: right", (True, True, True)),
-        ("Step 1: Wrong\nStep 1: Correct\nConclusion: wrong", (False, None, None)),
-    ],
-)
-def test_steps_up_to_the_first_wrong_one_have_labels(text: str, labels: tuple[bool | None, ...]) -> None:
-    assert labels_of(text, 3) == labels
-    assert read_critique(3)(Reply(text)).value.labels == labels
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Step 1: Correct\nStep 2: Correct\nStep 3: Correct\nConclusion: wrong",
-        "Step 1: Wrong\nConclusion: right",
-        "Step 2: Wrong\nConclusion: wrong",
-        "Step 1: Correct\nStep 2: Correct\nConclusion: right",
-    ],
-)
-def test_steps_that_contradict_the_conclusion_or_are_left_out_are_not_read(text: str) -> None:
-    assert read_critique(3)(Reply(text)).outcome is Outcome.UNPARSABLE
-
-
-def test_a_score_stands_on_the_last_line_or_is_none() -> None:
-    read = read_scored(1, 10)
-    assert read(Reply("Well said.\n**Score: 7/10**")).value.score == 7
-    assert read(Reply("I would give 7 points for it.")).outcome is Outcome.UNPARSABLE, "a failure to read is no score"
-    assert read(Reply("Score: 12")).outcome is Outcome.OFF_SCALE
-    assert read(Reply("Score: 7/20")).outcome is Outcome.OFF_SCALE
-    assert read(Reply("Good.\nScore: 7", "length")).outcome is Outcome.TRUNCATED
 
 
 def test_what_is_known_of_the_truth() -> None:
@@ -119,7 +54,7 @@ def test_a_critique_becomes_a_record_for_training() -> None:
     assert len(model.asked) == 1 and "18" not in model.asked[0].replace("A: 18", ""), "the truth is not shown"
 
 
-def test_critiques_that_are_wrong_are_kept_and_marked() -> None:
+def test_pitfall_teachers_err_and_their_wrong_critiques_are_marked() -> None:
     script = [(f"# Solution\n{SOLVED}", WRONG), (f"# Solution\n{BOTCHED}", RIGHT)]
     found, _ = ran(CritiqueStage(of="pair", truth="sides"), ROW, script)
     assert [(r["response_from"], r["critique_verdict"], r["response_right"], r["verdict_ok"]) for r in found] == [
@@ -265,20 +200,3 @@ def test_formats_are_asked_for_side_by_side() -> None:
 )
 def test_what_cannot_work_is_told_beforehand(options: dict[str, Any], fault: str) -> None:
     assert fault in " ".join(CritiqueStage(**options).faults())
-
-
-def test_real_solutions(data: Path) -> None:
-    """Three problems; the first critic sees every error, the second none, the third cannot be read."""
-    with gzip.open(data / "preferences" / "gsm8k_solutions.jsonl.gz", "rt") as lines:
-        records = [json.loads(line) for line in islice(lines, 3)]
-    critics = [[RIGHT, WRONG], [RIGHT, RIGHT], ["who knows, really", "who knows, really"]]
-    for record, (of_chosen, of_rejected) in zip(records, critics, strict=True):
-        truth = record["extra"]["ground_truth"]
-        row = row_of(record["prompt"], chosen=record["chosen"], rejected=record["rejected"], reference=truth)
-        script = [(f"# Solution\n{record['chosen']}", of_chosen), (f"# Solution\n{record['rejected']}", of_rejected)]
-        found, _ = ran(CritiqueStage(of="pair", truth="column"), row, script)
-        if of_chosen.startswith("who"):
-            assert found == Drop("critique: unparsable")
-            continue
-        assert [r["response_right"] for r in found] == [True, False]
-        assert [r["verdict_ok"] for r in found] == [True, of_rejected == WRONG]
