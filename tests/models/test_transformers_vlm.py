@@ -64,3 +64,23 @@ def test_the_picture_is_seen(llava: Path) -> None:
     replies = [ask(llava, color) for color in ("red", "red", "blue")]
     first = [reply.data["logprobs"][0][0]["top"] for reply in replies if reply.data]
     assert first[0] == first[1] != first[2] and replies[0].tokens_in > 4
+
+
+def test_its_chances_are_the_model_s_own(llava: Path) -> None:
+    """Logarithms of the chances of the first token, computed with the library alone."""
+    import torch
+    from PIL import Image
+    from transformers import AutoProcessor, LlavaForConditionalGeneration
+
+    network, processor = LlavaForConditionalGeneration.from_pretrained(llava), AutoProcessor.from_pretrained(llava)
+    for color in ("red", "blue"):
+        inputs = processor(
+            images=Image.new("RGB", (20, 24), color), text="<user> <image>what is it?", return_tensors="pt"
+        )
+        with torch.no_grad():
+            best = network.eval()(**inputs).logits[0, -1].log_softmax(-1).topk(3)
+        reply = ask(llava, color)
+        found = reply.data["logprobs"][0][0]["top"] if reply.data else []
+        assert [word for word, _ in found] == [processor.tokenizer.decode([token]) for token in best.indices.tolist()]
+        assert [chance for _, chance in found] == pytest.approx(best.values.tolist(), abs=1e-5)
+        assert reply.tokens_in == inputs["input_ids"].shape[1]
