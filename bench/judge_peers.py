@@ -21,7 +21,8 @@ import venv
 from pathlib import Path
 from typing import Any, Final
 
-from judge import CONCURRENCY, HERE, PAIRS, endpoint, measured, post
+from judge import HERE, endpoint, measured, post
+from judge_systems import CONCURRENCY, PAIRS
 
 PEERS: Final = {"openai": ["openai==3.54.0"]}
 OPENAI: Final = """
@@ -44,7 +45,7 @@ run = lambda: asyncio.run(main())
 AROUND: Final = """
 import json, os, sys, time
 sys.path.insert(0, {bench!r})
-from judge import CONCURRENCY, soundly, texts
+from judge_systems import CONCURRENCY, soundly, texts
 url, out = sys.argv[1:3]
 asked = texts()
 found = [None] * len(asked)

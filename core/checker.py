@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, final
 
 from . import registry
+from .column_checker import ColumnChecker
 from .errors import RatherError, did_you_mean
 from .findings import Findings
-from .hints import exists, holds, marks_of, near_file, reason_of, who_writes
+from .hints import exists, holds, marks_of, near_file, reason_of
 from .model_checker import ModelChecker
 from .plan import ANY, Node, Plan, rows_into
 from .recipe import Recipe, StageEntry
-from .row import SYSTEM
 from .stage import FileOf, ModelOf, Select, Source, Stage, StageOf
 
 
@@ -31,6 +31,10 @@ class Checker:
     @property
     def models(self) -> ModelChecker:
         return ModelChecker(self.recipe, self.check_sources, self.findings)
+
+    @property
+    def columns(self) -> ColumnChecker:
+        return ColumnChecker(self.check_sources, self.findings)
 
     def plan(self) -> Plan:
         self.findings.faults.extend(self.recipe.faults)
@@ -116,14 +120,14 @@ class Checker:
         inputs = self.inputs_of(entry, stage)
         columns = self.columns_before(inputs)
         if skipped is None and isinstance(stage, Source):
-            columns = self.source_columns(entry, stage)
+            columns = self.columns.of_source(entry, stage)
         elif skipped is None and inputs and not rows_into(self.nodes, inputs):
             gone = " and ".join(self.nodes[index].name for index in inputs)
             self.findings.fault(entry.line, f"{entry.name} has no rows to work on: {gone} is skipped here")
         elif skipped is None and ANY not in columns:
-            self.missing_columns(entry, stage, columns)
+            self.columns.missing(entry, stage, columns)
         if skipped is None:
-            self.twice_written(entry, stage)
+            self.columns.twice_written(entry, stage)
         if skipped is None:
             columns = columns | {column.name for column in stage.columns_written()}
         self.nodes.append(
@@ -162,43 +166,6 @@ class Checker:
         if not inputs:
             return {ANY}
         return set().union(*(self.nodes[index].columns for index in inputs))
-
-    def source_columns(self, entry: StageEntry, stage: Source) -> set[str]:
-        if not self.check_sources or any(f.line == entry.line for f in self.findings.faults):
-            return {ANY}
-        try:
-            return set(stage.schema_names()) | set(SYSTEM)
-        except (OSError, ValueError) as error:
-            self.findings.fault(entry.line, f"{entry.name}: {reason_of(error)}")
-            return {ANY}
-        except RatherError as error:
-            self.findings.fault(
-                entry.line, f"{entry.name}: {error.cause}" + (f" ({error.place})" if error.place else ""), error.hint
-            )
-            return {ANY}
-
-    def missing_columns(self, entry: StageEntry, stage: Stage, columns: set[str]) -> None:
-        for name in stage.columns_read():
-            if name.endswith("?") or name in columns:
-                continue
-            if name == "gold" and not stage.name.startswith("diagnose."):
-                continue
-            self.findings.fault(
-                entry.line, f"{entry.name} reads {name}, which no earlier stage writes", who_writes(name, columns)
-            )
-        if not stage.name.startswith("diagnose.") and "gold" in {n.rstrip("?") for n in stage.columns_read()}:
-            self.findings.fault(
-                entry.line,
-                f"{entry.name} reads gold, which only diagnose.* stages may",
-                "gold labels are for evaluation",
-            )
-
-    def twice_written(self, entry: StageEntry, stage: Stage) -> None:
-        names = [column.name for column in stage.columns_written()]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.findings.fault(
-                entry.line, f"{entry.name} would write the column {name} twice", "name each column once"
-            )
 
     def unknown_after(self, entry: StageEntry) -> None:
         self.nodes.append(Node(len(self.nodes), entry.name, entry.line, _Unknown(), (), frozenset({ANY})))

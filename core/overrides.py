@@ -7,6 +7,7 @@ from dataclasses import replace
 from .errors import Fault, InputError, RecipeError, did_you_mean
 from .recipe import ModelEntry, Recipe
 from .recipe_parser import SETTINGS, setting
+from .stage_parser import IF_TAKES
 from .yamlfile import Located, Reader, is_text
 
 
@@ -48,11 +49,15 @@ def _apply_set(recipe: Recipe, text: str) -> Recipe:
         return recipe
     if head.startswith("models."):
         return _set_model(recipe, head.removeprefix("models."), option, value)
-    index = _find_entry(recipe, head)
+    return _set_option(recipe, head, option, value)
+
+
+def _set_option(recipe: Recipe, stage: str, option: str, value: Located) -> Recipe:
+    index = _find_entry(recipe, stage)
     entry = recipe.stages[index]
     if option == "if":
         if not isinstance(value.value, (str, bool)):
-            raise InputError("if takes gpu, `env NAME`, `extra NAME`, `model NAME`, true or false, or `not …`")
+            raise InputError(IF_TAKES)
         changed = replace(entry, condition=value.value)
     else:
         changed = replace(entry, options=entry.options | {option: Located(value.value, entry.line)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, final
 
@@ -11,19 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.errors import InputError
-from ..core.hashing import hash_column
 from ..core.row import answer_text, flat
+from .judged_texts import measured_texts
 from .reasons import floats
 
 if TYPE_CHECKING:
     from ..core.frame import Frame
 
-MARKS: Final = {
-    "headers": r"(?m)^#{1,6}\s",
-    "list items": r"(?m)^\s*(?:[-*+•]|\d+[.)])\s",
-    "bold": r"\*\*[^*\n]+\*\*|__[^_\n]+__",
-}
-_CODE: Final = r"(?s)```.*?```"
 _SAID: Final = {"chosen": 1.0, "rejected": 0.0, "tie": 0.5}
 
 
@@ -150,13 +144,6 @@ def confidence(p: np.ndarray) -> np.ndarray:
     return sure
 
 
-def marks_of(texts: pa.Array) -> np.ndarray:
-    """Counts [n, 3] of `MARKS` in texts without nulls, code blocks left out."""
-    plain = pc.replace_substring_regex(texts, _CODE, "")
-    counts = [pc.count_substring_regex(plain, pattern).to_numpy(zero_copy_only=False) for pattern in MARKS.values()]
-    return np.column_stack(counts).astype(np.float64)
-
-
 def _part(batch: pa.Table, names: Names) -> Judged:
     n, there = batch.num_rows, set(batch.column_names)
     none = np.full(n, np.nan)
@@ -170,7 +157,7 @@ def _part(batch: pa.Table, names: Names) -> Judged:
     scores = [numbers(f"{side}_{names.score}") if names.score else none for side in ("chosen", "rejected")]
     p = numbers(names.p) if names.p in there else preferred(*scores)
     sides = [_texts(batch[side]) for side in ("chosen", "rejected")]
-    measured = [_measured(texts) for texts, _ in sides]
+    measured = [measured_texts(texts) for texts, _ in sides]
     found: dict[str, np.ndarray] = {
         "p": p, "given": verdicts(names.first), "swapped": verdicts(names.second), "margin": numbers(names.margin),
         "human": _human(batch, names), "own": _own(sides, names.kin, n), "prompt": batch["prompt_hash"].to_numpy(),
@@ -185,24 +172,6 @@ def _texts(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     """(texts without nulls, names of those who wrote them)."""
     answers = flat(column)
     return pc.fill_null(answer_text(answers), ""), pc.fill_null(pc.struct_field(answers, "model"), "")
-
-
-def _measured(texts: pa.Array) -> Mapping[str, np.ndarray]:
-    words = pc.count_substring_regex(texts, r"\S+").to_numpy(zero_copy_only=False).astype(np.float64)
-    return {
-        "length": pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.float64), "words": words,
-        "distinct": _distinct(texts), "marks": marks_of(texts), "hash": hash_column(texts),
-    }  # fmt: skip
-
-
-def _distinct(texts: pa.Array) -> np.ndarray:
-    """Distinct words, case aside, of each text [n]."""
-    lists = pc.utf8_split_whitespace(pc.utf8_lower(texts))
-    words = pc.list_flatten(lists).dictionary_encode()
-    rows = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-    kinds = max(len(words.dictionary), 1)
-    pairs = np.unique(rows * kinds + words.indices.to_numpy(zero_copy_only=False).astype(np.int64))
-    return np.bincount(pairs // kinds, minlength=len(texts)).astype(np.float64)
 
 
 def _human(batch: pa.Table, names: Names) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from ..core import bias
 from ..core.calibration_curves import brier, calibration_error
 from ..core.estimates import share, share_of
-from .judged import MARKS, Judged, confidence, correct, preferred
+from .judged import Judged, confidence, correct, preferred
+from .judged_texts import MARKS
 from .measures import Measure, leaning, measure, plain
 
 MUCH_LONGER = 1.5

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .wire import BrokenWire, Response
+from .responses import BrokenWire, Response
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, final
@@ -15,7 +13,7 @@ from pydantic import Field
 from ..core.errors import CallError, CallRefused, InputError
 from ..core.paid import Reply, Request
 from ..core.registry import ModelSpec, model
-from .chat import parts
+from .transformers_talk import has_image, logprobs_of, message_of, tokenizer_of, unstopped
 
 _GATHER: Final = 0.01
 _SAMPLING: Final = ("temperature", "top_p", "max_tokens", "n", "seed", "logprobs", "stop")
@@ -75,7 +73,7 @@ class TransformersChat:
             raise CallRefused("logit_bias is not known in process")
         if int(request.get("n", 1)) > 1 and not request.get("temperature"):
             raise CallRefused("n > 1 needs a temperature", hint="greedy choices would all be equal")
-        if not self.spec.images and _has_image(request):
+        if not self.spec.images and has_image(request):
             raise CallRefused("this model sees no images", hint="set images: true for a model that does")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
@@ -125,8 +123,8 @@ class TransformersChat:
             out = model.generate(
                 **inputs, **chance, num_return_sequences=n, return_dict_in_generate=True,
                 max_new_tokens=int(request.get("max_tokens") or self.spec.max_tokens),
-                output_logits=request.get("logprobs") is not None, pad_token_id=_padding(processor),
-                **({"stop_strings": stop, "tokenizer": _tokenizer(processor)} if stop else {}),
+                output_logits=request.get("logprobs") is not None, pad_token_id=tokenizer_of(processor).pad_token_id,
+                **({"stop_strings": stop, "tokenizer": tokenizer_of(processor)} if stop else {}),
             )  # fmt: skip
         start = inputs["input_ids"].shape[1]
         lengths = inputs["attention_mask"].sum(1).tolist()
@@ -149,14 +147,14 @@ class TransformersChat:
         except (OSError, ValueError) as error:
             cause = f"the model {self.spec.name} does not load: {error}".splitlines()[0]
             raise InputError(cause, hint="name a folder or a model on the Hub") from error
-        tokenizer = _tokenizer(processor)
+        tokenizer = tokenizer_of(processor)
         tokenizer.padding_side = "left"
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         return model.to(device).eval(), processor
 
     def _inputs(self, requests: Sequence[Request], processor: Any) -> Any:
-        talks = [[_message(message) for message in request["messages"]] for request in requests]
+        talks = [[message_of(message) for message in request["messages"]] for request in requests]
         if not self.spec.images:
             talks = [[{**m, "content": "".join(p["text"] for p in m["content"])} for m in talk] for talk in talks]
         return processor.apply_chat_template(
@@ -165,7 +163,7 @@ class TransformersChat:
 
     def _reply(self, request: Request, out: Any, rows: range, start: int, tokens_in: int) -> Reply:
         model, processor = self._loaded
-        tokenizer, texts, finishes, logprobs, count = _tokenizer(processor), [], [], [], 0
+        tokenizer, texts, finishes, logprobs, count = tokenizer_of(processor), [], [], [], 0
         ends = model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id}
         limit = int(request.get("max_tokens") or self.spec.max_tokens)
@@ -174,56 +172,14 @@ class TransformersChat:
             end = next((i for i, token in enumerate(ids) if token in ends), len(ids))
             count += min(end + 1, len(ids))
             said = tokenizer.decode(ids[:end], skip_special_tokens=True)
-            texts.append(_unstopped(said, request.get("stop")))
+            texts.append(unstopped(said, request.get("stop")))
             ended = end < len(ids) or len(ids) < limit or texts[-1] != said
             finishes.append("stop" if ended else "length")
             if request.get("logprobs") is not None:
-                logprobs.append(_logprobs(tokenizer, out.logits, row, ids[:end], int(request["logprobs"])))
+                logprobs.append(logprobs_of(tokenizer, out.logits, row, ids[:end], int(request["logprobs"])))
         data: dict[str, Any] = {"texts": texts, "finishes": finishes} | ({"logprobs": logprobs} if logprobs else {})
         return Reply(texts[0], finishes[0], tokens_in, count, 0.0, data)
 
 
-def _logprobs(tokenizer: Any, logits: Any, row: int, ids: Sequence[int], k: int) -> list[dict[str, Any]]:
-    found = []
-    for step, token in enumerate(ids):
-        chances = logits[step][row].float().log_softmax(-1)
-        best = chances.topk(min(max(k, 1), chances.shape[-1]))
-        top = [[tokenizer.decode([i]), v] for i, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
-        found.append({"token": tokenizer.decode([token]), "logprob": float(chances[token]), "top": top[:k]})
-    return found
-
-
-def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    content: list[dict[str, Any]] = []
-    for kind, value, _ in parts(message["content"]):
-        content.append({"type": "text", "text": value} if kind == "text" else {"type": "image", "image": _image(value)})
-    return {"role": message["role"], "content": content}
-
-
-def _has_image(request: Request) -> bool:
-    return any(kind == "image" for m in request["messages"] for kind, _, _ in parts(m["content"]))
-
-
-def _image(data: str) -> Any:
-    from PIL import Image
-
-    return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
-
-
 def _sampling(request: Request) -> dict[str, Any]:
     return {name: request[name] for name in _SAMPLING if request.get(name) is not None}
-
-
-def _tokenizer(processor: Any) -> Any:
-    return getattr(processor, "tokenizer", processor)
-
-
-def _padding(processor: Any) -> int:
-    return int(_tokenizer(processor).pad_token_id)
-
-
-def _unstopped(text: str, stop: Any) -> str:
-    """The text before the first stop string, as endpoints give it."""
-    for mark in [stop] if isinstance(stop, str) else stop or ():
-        text = text.partition(mark)[0]
-    return text

@@ -9,27 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, final
 from urllib.parse import urlsplit
+
+from .responses import BrokenWire, Chunks, Response, parsed_head
 
 _MOST_HEAD: Final = 1 << 16
 _IDLE: Final = 30.0
 """Seconds after which a connection is not used again: servers close theirs after a while, unannounced."""
-
-
-@final
-@dataclass(frozen=True)
-class Response:
-    """What came back; names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class BrokenWire(OSError):
-    """The connection ended early, or what came is not HTTP."""
 
 
 @final
@@ -105,7 +92,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._future: asyncio.Future[Response] | None = None
         self._buffer = bytearray()
-        self._chunks: _Chunks | None = None
+        self._chunks: Chunks | None = None
         self._head: tuple[int, dict[str, str], int] | None = None
         self.reusable = True
 
@@ -160,13 +147,13 @@ class _Connection(asyncio.Protocol):
                 if len(self._buffer) > _MOST_HEAD:
                     raise ValueError("its head has no end")
                 return
-            self._head = _parsed(bytes(self._buffer[:at]), at + 4)
+            self._head = parsed_head(bytes(self._buffer[:at]), at + 4)
             if self._head[0] < 200:  # an interim response: the real one follows
                 del self._buffer[: at + 4]
                 self._head = None
         status, headers, start = self._head
         if "chunked" in headers.get("transfer-encoding", "").lower():
-            self._chunks = self._chunks or _Chunks(start)
+            self._chunks = self._chunks or Chunks(start)
             body, end = self._chunks.body(self._buffer)
         elif status in (204, 304):
             body, end = b"", start
@@ -185,41 +172,3 @@ class _Connection(asyncio.Protocol):
         future, self._future = self._future, None
         if future is not None and not future.done():
             future.set_result(response)
-
-
-def _parsed(head: bytes, start: int) -> tuple[int, dict[str, str], int]:
-    lines = head.decode("latin-1").split("\r\n")
-    version, status = lines[0].split(" ", 2)[:2]
-    if not version.startswith("HTTP/1."):
-        raise ValueError(f"it begins with {lines[0][:40]!r}")
-    headers: dict[str, str] = {"connection": "close"} if version == "HTTP/1.0" else {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return int(status), headers, start
-
-
-@final
-class _Chunks:
-    """A body of chunks as it comes in: what has been read is not read again."""
-
-    def __init__(self, at: int) -> None:
-        self._at, self._pieces = at, list[bytes]()
-
-    def body(self, buffer: bytearray) -> tuple[bytes | None, int]:
-        """The body and where it ends in the buffer; None while chunks are missing."""
-        while True:
-            line = buffer.find(b"\r\n", self._at)
-            if line < 0:
-                return None, 0
-            size = int(bytes(buffer[self._at : line]).split(b";", 1)[0], 16)
-            if size == 0:
-                break
-            end = line + 2 + size + 2
-            if len(buffer) < end:
-                return None, 0
-            self._pieces.append(bytes(buffer[line + 2 : end - 2]))
-            self._at = end
-        # Trailers, if any, end with an empty line, as the last chunk's own line does without them.
-        end = buffer.find(b"\r\n\r\n", line)
-        return (None, 0) if end < 0 else (b"".join(self._pieces), end + 4)

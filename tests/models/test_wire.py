@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rather.models.wire import BrokenWire, Response, Wire
+from rather.models.responses import BrokenWire, Response
+from rather.models.wire import Wire
 
 BODIES = {
     "length": b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world",
