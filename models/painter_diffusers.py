@@ -48,8 +48,8 @@ class DiffusersSpec(ModelSpec):
     ip_adapter: str | None = None
     """An IP-Adapter, which makes a reference picture count: its safetensors file in a folder or hub repository."""
     ip_encoder: str | None = None
-    """Folder of the adapter's image encoder within that repository, for Flux a folder or a name on the Hub;
-    null = image_encoder beside the file."""
+    """Folder of the adapter's image encoder within that repository, for Flux and Stable Diffusion 3 a folder or
+    a name on the Hub; null = image_encoder beside the file."""
     ip_scale: Annotated[float, Field(ge=0, le=2)] = 0.6
     """Weight of the reference picture in its attention."""
     scheduler: str | None = None

@@ -125,14 +125,18 @@ def _adapt(pipe: Any, spec: DiffusersSpec) -> None:
 def _image_encoder(pipe: Any, spec: DiffusersSpec, repository: str, subfolder: str | None) -> dict[str, Any]:
     """Where the adapter's image encoder is, in the words of the pipeline; most look beside the file."""
     takes = inspect.signature(pipe.load_ip_adapter).parameters
-    if "image_encoder_pretrained_model_name_or_path" not in takes:
+    named, of_flux = {base.__name__ for base in type(pipe).__mro__}, "image_encoder_pretrained_model_name_or_path"
+    if of_flux not in takes and "SD3IPAdapterMixin" not in named:
         return {"image_encoder_folder": spec.ip_encoder} if spec.ip_encoder else {}
     beside = Path(repository, subfolder or "", "image_encoder")
     place = spec.ip_encoder or (str(beside) if beside.is_dir() else "")
     if not place:
         cause = f"{type(pipe).__name__} needs the image encoder of {spec.ip_adapter} named"
-        raise InputError(cause, hint="set ip_encoder to a folder or a name on the Hub, such as a CLIP")
-    return {"image_encoder_pretrained_model_name_or_path": place, "image_encoder_dtype": pipe.dtype}
+        raise InputError(cause, hint="set ip_encoder to a folder or a name on the Hub, such as a CLIP or SigLIP")
+    if of_flux in takes:
+        return {of_flux: place, "image_encoder_dtype": pipe.dtype}
+    # Stable Diffusion 3 takes a name with a slash for a path or a Hub id of its own, not for a part of the repository.
+    return {"image_encoder_folder": str(Path(place).absolute()) if Path(place).is_dir() else place}
 
 
 def located(path: str) -> tuple[str, str | None, str]:

@@ -25,7 +25,7 @@ def nag_attention(pipe: Any, away: Nag, count: int) -> Iterator[None]:
     if unet is None and type(transformer).__name__ not in _JOINT:
         cause = f"NAG is built for UNets, Stable Diffusion 3 and Flux, and {type(pipe).__name__} is none"
         raise CallRefused(cause, hint="leave nag out, or name another pipeline")
-    network = transformer if unet is None else unet
+    network: Any = transformer if unet is None else unet
     kinds = {type(one).__name__ for one in network.attn_processors.values()}
     if any("IPAdapter" in kind for kind in kinds) or (unet is not None and kinds != {"AttnProcessor2_0"}):
         raise CallRefused("NAG cannot be combined with an adapter of the attention", hint="leave ip_adapter out")

@@ -19,6 +19,17 @@ def png(seed: int = 0, width: int = 48, height: int = 40) -> bytes:
     return photo(seed, "PNG", width, height)
 
 
+def mask(left: int, width: int = 48, height: int = 40) -> bytes:
+    """A mask as PNG: white from column `left` on."""
+    from PIL import Image
+
+    levels = np.zeros((height, width), np.uint8)
+    levels[:, left:] = 255
+    out = io.BytesIO()
+    Image.fromarray(levels).save(out, "PNG")
+    return out.getvalue()
+
+
 def pixels(image: bytes) -> np.ndarray:
     """uint8 [height, width, 3]."""
     from PIL import Image

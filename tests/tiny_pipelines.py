@@ -66,7 +66,8 @@ def _vae(channels: int = 4) -> Any:
     ).eval()  # fmt: skip
 
 
-def _unet(xl: bool = False) -> Any:
+def unet(xl: bool = False, channels: int = 4) -> Any:
+    """The UNet of Stable Diffusion 1, or of XL; 9 channels = made for masks."""
     from diffusers import UNet2DConditionModel
 
     more: dict[str, Any] = {}
@@ -76,7 +77,7 @@ def _unet(xl: bool = False) -> Any:
             "projection_class_embeddings_input_dim": 6 * 8 + 32,
         }  # fmt: skip
     return UNet2DConditionModel(
-        block_out_channels=(4, 8), layers_per_block=1, sample_size=SIZE // 2, in_channels=4, out_channels=4,
+        block_out_channels=(4, 8), layers_per_block=1, sample_size=SIZE // 2, in_channels=channels, out_channels=4,
         cross_attention_dim=64 if xl else 32, attention_head_dim=2, norm_num_groups=2,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         **more,
@@ -90,7 +91,21 @@ def stable_diffusion(folder: Path, seed: int = 0) -> Path:
 
     torch.manual_seed(seed)
     StableDiffusionPipeline(
-        vae=_vae(), text_encoder=_clip_text(), tokenizer=_clip_tokenizer(folder / "words"), unet=_unet(),
+        vae=_vae(), text_encoder=_clip_text(), tokenizer=_clip_tokenizer(folder / "words"), unet=unet(),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def stable_diffusion_inpaint(folder: Path) -> Path:
+    """Stable Diffusion made for masks: the picture and its mask are channels beside the noise."""
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
+
+    torch.manual_seed(0)
+    StableDiffusionInpaintPipeline(
+        vae=_vae(), text_encoder=_clip_text(), tokenizer=_clip_tokenizer(folder / "words"), unet=unet(channels=9),
         scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,
     ).save_pretrained(folder)  # fmt: skip
@@ -106,7 +121,7 @@ def stable_diffusion_xl(folder: Path) -> Path:
     tokenizer = _clip_tokenizer(folder / "words")
     StableDiffusionXLPipeline(
         vae=_vae(), text_encoder=_clip_text(), text_encoder_2=_clip_text(projected=True), tokenizer=tokenizer,
-        tokenizer_2=tokenizer, unet=_unet(xl=True), scheduler=EulerDiscreteScheduler(),
+        tokenizer_2=tokenizer, unet=unet(xl=True), scheduler=EulerDiscreteScheduler(),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -119,98 +134,32 @@ def stable_diffusion_3(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _clip_tokenizer(folder / "words")
     transformer = SD3Transformer2DModel(
-        sample_size=SIZE // 2, patch_size=1, in_channels=4, num_layers=2, attention_head_dim=8, num_attention_heads=4,
-        caption_projection_dim=32, joint_attention_dim=32, pooled_projection_dim=64, out_channels=4,
+        sample_size=SIZE // 2, patch_size=1, in_channels=16, num_layers=2, attention_head_dim=8, num_attention_heads=4,
+        caption_projection_dim=32, joint_attention_dim=32, pooled_projection_dim=64, out_channels=16,
         qk_norm="rms_norm", dual_attention_layers=(0,),
     ).eval()  # fmt: skip
     StableDiffusion3Pipeline(
-        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(),
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(16),
         text_encoder=_clip_text(projected=True), tokenizer=tokenizer, text_encoder_2=_clip_text(projected=True),
         tokenizer_2=tokenizer, text_encoder_3=_t5_text(), tokenizer_3=_t5_tokenizer(),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
 
-def flux(folder: Path, edits: bool = False) -> Path:
-    """Flux; `edits` = Kontext, which takes a reference picture."""
+def flux(folder: Path, kind: str = "FluxPipeline") -> Path:
+    """Flux; FluxKontextPipeline takes a reference picture, FluxFillPipeline is made for masks."""
+    import diffusers
     import torch
-    from diffusers import FlowMatchEulerDiscreteScheduler, FluxKontextPipeline, FluxPipeline, FluxTransformer2DModel
 
     torch.manual_seed(0)
-    transformer = FluxTransformer2DModel(
-        patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-        joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=[4, 4, 8],
+    channels = 4 + (4 + 16 if kind == "FluxFillPipeline" else 0)  # beside the noise: the picture, the mask's pixels
+    transformer = diffusers.FluxTransformer2DModel(
+        patch_size=1, in_channels=channels, out_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=[4, 4, 8],
     ).eval()  # fmt: skip
-    (FluxKontextPipeline if edits else FluxPipeline)(
-        scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(1), text_encoder=_clip_text(),
+    getattr(diffusers, kind)(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=_vae(1), text_encoder=_clip_text(),
         tokenizer=_clip_tokenizer(folder / "words"), text_encoder_2=_t5_text(), tokenizer_2=_t5_tokenizer(),
         transformer=transformer,
     ).save_pretrained(folder)  # fmt: skip
     return folder
-
-
-def ip_adapter(folder: Path) -> str:
-    """An IP-Adapter for `stable_diffusion`, its image encoder beside it; the file's path."""
-    import torch
-    from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
-
-    torch.manual_seed(1)
-    weights = _projection()
-    crossed = [name for name in _unet().attn_processors if ".attn2." in name]
-    widths = [_unet().get_submodule(name.removesuffix(".processor")).to_q.out_features for name in crossed]
-    for place, width in zip(range(1, 2 * len(crossed), 2), widths, strict=True):
-        processor = IPAdapterAttnProcessor2_0(width, 32, num_tokens=(4,))
-        for kind in ("k", "v"):
-            weights[f"ip_adapter.{place}.to_{kind}_ip.weight"] = getattr(processor, f"to_{kind}_ip")[0].weight
-    return _adapter(folder, weights)
-
-
-def flux_ip_adapter(folder: Path) -> str:
-    """An IP-Adapter for `flux`, its image encoder beside it; the file's path."""
-    import torch
-
-    torch.manual_seed(1)
-    weights = _projection()
-    for kind in ("k", "v"):
-        weights |= {f"ip_adapter.0.to_{kind}_ip.weight": torch.randn(32, 32)}
-        weights |= {f"ip_adapter.0.to_{kind}_ip.bias": torch.randn(32)}
-    return _adapter(folder, weights)
-
-
-def _projection() -> dict[str, Any]:
-    import torch
-
-    return {
-        "image_proj.proj.weight": torch.randn(4 * 32, 16), "image_proj.proj.bias": torch.zeros(4 * 32),
-        "image_proj.norm.weight": torch.ones(32), "image_proj.norm.bias": torch.zeros(32),
-    }  # fmt: skip
-
-
-def _adapter(folder: Path, weights: dict[str, Any]) -> str:
-    from safetensors.torch import save_file
-    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    config = CLIPVisionConfig(
-        hidden_size=16, projection_dim=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        image_size=224, patch_size=32,
-    )  # fmt: skip
-    place = folder / "adapter"
-    CLIPVisionModelWithProjection(config).save_pretrained(place / "image_encoder")
-    CLIPImageProcessor().save_pretrained(place / "image_encoder")
-    file = place / "tiny.safetensors"
-    save_file({name: tensor.detach().clone() for name, tensor in weights.items()}, file)
-    return str(file)
-
-
-def lora(folder: Path, seed: int = 2) -> str:
-    """LoRA weights for the cross-attention of `stable_diffusion`; the file's path."""
-    import torch
-    from diffusers import StableDiffusionPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    torch.manual_seed(seed)
-    unet = _unet()
-    unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_k", "to_v"]))
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
-    return str(folder / "pytorch_lora_weights.safetensors")

@@ -10,7 +10,7 @@ from rather.core.errors import CallRefused, InputError
 from rather.models.painter import Nag, Sampling, painting_request
 from rather.models.painter_loading import located
 
-from .. import tiny_pipelines
+from .. import tiny_adapters, tiny_pipelines
 from ..painters import TEXT, ask, pictures, spec
 from ..pictures import pixels, png
 
@@ -41,7 +41,7 @@ def test_a_pipeline_that_edits_takes_a_reference(tmp_path: Path, monkeypatch: py
     from diffusers.pipelines.flux import pipeline_flux_kontext
 
     monkeypatch.setattr(pipeline_flux_kontext, "PREFERRED_KONTEXT_RESOLUTIONS", [(32, 32)])
-    path = tiny_pipelines.flux(tmp_path / "kontext", edits=True)
+    path = tiny_pipelines.flux(tmp_path / "kontext", "FluxKontextPipeline")
     referring = [painting_request("a red dog", 1, Sampling(), reference=png(k)) for k in (0, 0, 1)]
     text, *found = pictures(spec(path), TEXT, *referring)
     assert found[0] == found[1] != found[2] and text not in found
@@ -52,7 +52,7 @@ def test_a_pipeline_that_edits_takes_a_reference(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.full
 def test_an_ip_adapter_makes_the_reference_count(sd: Path, tmp_path: Path) -> None:
-    adapted = spec(sd, ip_adapter=tiny_pipelines.ip_adapter(tmp_path))
+    adapted = spec(sd, ip_adapter=tiny_adapters.ip_adapter(tmp_path))
     referring = [painting_request("a red dog", 1, Sampling(), reference=png(k)) for k in (0, 0, 1)]
     plain, *found = pictures(adapted, TEXT, *referring)
     assert plain == pictures(spec(sd), TEXT)[0], "without a reference the adapter adds nothing"
@@ -72,7 +72,7 @@ def test_an_ip_adapter_makes_the_reference_count(sd: Path, tmp_path: Path) -> No
 
 @pytest.mark.full
 def test_an_ip_adapter_for_flux(tmp_path: Path) -> None:
-    path, adapter = tiny_pipelines.flux(tmp_path / "flux"), tiny_pipelines.flux_ip_adapter(tmp_path)
+    path, adapter = tiny_pipelines.flux(tmp_path / "flux"), tiny_adapters.flux_ip_adapter(tmp_path)
     referring = [painting_request("a red dog", 1, Sampling(), reference=png(k)) for k in (0, 0, 1)]
     plain, *found = pictures(spec(path, ip_adapter=adapter), TEXT, *referring)
     assert plain == pictures(spec(path), TEXT)[0] and plain not in found
@@ -85,8 +85,20 @@ def test_an_ip_adapter_for_flux(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
+def test_an_ip_adapter_for_stable_diffusion_3(tmp_path: Path) -> None:
+    path, adapter = (
+        tiny_pipelines.stable_diffusion_3(tmp_path / "sd3"),
+        tiny_adapters.stable_diffusion_3_ip_adapter(tmp_path),
+    )
+    referring = [painting_request("a red dog", 1, Sampling(), reference=png(k)) for k in (0, 0, 1)]
+    plain, *found = pictures(spec(path, ip_adapter=adapter, ip_scale=2.0), TEXT, *referring)
+    assert plain == pictures(spec(path), TEXT)[0] and plain not in found
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.full
 def test_loras_and_their_scales(sd: Path, tmp_path: Path) -> None:
-    one, two = (tiny_pipelines.lora(tmp_path / str(k), seed=k) for k in (2, 3))
+    one, two = (tiny_adapters.lora(tmp_path / str(k), seed=k) for k in (2, 3))
     plain = pictures(spec(sd), TEXT)[0]
     assert pictures(spec(sd, loras=(one,), lora_scales=(0.0,)), TEXT)[0] == plain
     found = {pictures(spec(sd, loras=loras), TEXT)[0] for loras in ((one,), (two,), (one, two))}

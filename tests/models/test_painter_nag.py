@@ -13,7 +13,7 @@ from rather.models.painter import Nag, Sampling, painting_request
 from rather.models.painter_guidance import nag
 from rather.models.painter_nag import nag_attention, prompt_tokens
 
-from .. import tiny_pipelines
+from .. import tiny_adapters, tiny_pipelines
 from ..painters import TEXT, ask, pictures, spec
 from ..pictures import pixels, png
 
@@ -39,7 +39,7 @@ def forward(pipe: Any, *prompts: str) -> None:
     drawn, rows = torch.Generator().manual_seed(3), len(prompts)
     texts = torch.cat([prompt_tokens(pipe, prompt) for prompt in prompts])
     network, flux = pipe.transformer, "Flux" in type(pipe).__name__
-    noise = torch.randn(1, *((PLACES, 4) if flux else (4, 4, 4)), generator=drawn)
+    noise = torch.randn(1, *((PLACES, 4) if flux else (16, 4, 4)), generator=drawn)
     pooled = torch.randn(1, network.config.pooled_projection_dim, generator=drawn)
     given = {"hidden_states": noise.expand(rows, *noise.shape[1:]), "pooled_projections": pooled.expand(rows, -1)}
     if flux:
@@ -127,7 +127,7 @@ def test_tokens_in_one_stream_are_told_apart(tmp_path: Path) -> None:
 
 def test_nag_is_refused_where_it_would_not_be_right(tmp_path: Path) -> None:
     flux = tiny_pipelines.flux(tmp_path / "flux")
-    adapted = spec(flux, ip_adapter=tiny_pipelines.flux_ip_adapter(tmp_path))
+    adapted = spec(flux, ip_adapter=tiny_adapters.flux_ip_adapter(tmp_path))
     (reply,) = ask(adapted, away("blurry"))
     assert isinstance(reply, CallRefused) and "adapter" in reply.show()
     pipe = spec(flux).load()._canvas.pipe
@@ -137,7 +137,7 @@ def test_nag_is_refused_where_it_would_not_be_right(tmp_path: Path) -> None:
 
 
 def test_mixed_guidance(sd: Path, tmp_path: Path) -> None:
-    lora = (tiny_pipelines.lora(tmp_path),)
+    lora = (tiny_adapters.lora(tmp_path),)
     base = pictures(spec(sd, guidance=3.0), TEXT)[0]
     assert pictures(spec(sd, guidance=3.0, loras=lora, mix=(3.0, 0.0)), TEXT)[0] == base
     found = {pictures(spec(sd, guidance=3.0, loras=lora, mix=mix), TEXT)[0] for mix in ((3.0, 1.0), (3.0, 3.0))}
