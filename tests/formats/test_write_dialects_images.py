@@ -1,8 +1,7 @@
-"""Dialects of datasets with images, on rows small enough to be written out in full, and read by their consumers."""
+"""Dialects of datasets with images, on rows small enough to be written out in full."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,6 @@ from ..runs import run_text
 
 TEXT = Form(text=True)
 MADE = {"stage": "synth.degrade_conditions", "method": "blur+generic", "params": '{"radius_rel":0.01}', "seed": 5}
-
-
-def picture(color: str, side: int = 24) -> bytes:
-    """An encoded PNG of one colour."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (side, side), color).save(file, "PNG")
-    return file.getvalue()
 
 
 def shown(*data: bytes) -> list[dict[str, Any]]:
@@ -141,79 +131,3 @@ def test_a_dialect_of_one_prompt_refuses_pairs_across_prompts(tmp_path: Path) ->
         run_text(CROSS.format(path=tmp_path / "cross.parquet", dialect="diffusion_dpo"), tmp_path / "no")
     view = run_text(CROSS.format(path=tmp_path / "cross.parquet", dialect="soli_cross"), tmp_path / "yes")
     assert view.facts["write.parquet"]["rows"] == {"train": 2}
-
-
-def written(tmp_path: Path, name: str, table: pa.Table) -> Path:
-    pq.write_table(table, tmp_path / "rows.parquet")
-    view = run_text(CROSS.format(path=tmp_path / "rows.parquet", dialect=name), tmp_path / "run")
-    return Path(view.facts["write.parquet"]["path"])
-
-
-def real(n: int) -> pa.Table:
-    """Rows whose images can be opened."""
-    colors = [("red", "green", "blue"), ("white", "black", "gray"), ("pink", "navy", "teal")][:n]
-    table = rows(n)
-    photos = pa.array([shown(picture(c[0])) for c in colors], COLUMNS["images"])
-    sides = [
-        pa.array([{"text": f"{name} {k}", "image": shown(picture(c[j], 16))[0]} for k, c in enumerate(colors)], ANSWER)
-        for j, name in ((1, "good"), (2, "bad"))
-    ]
-    return table.set_column(1, "images", photos).set_column(2, "chosen", sides[0]).set_column(3, "rejected", sides[1])
-
-
-@pytest.mark.parametrize(
-    ("name", "column"),
-    [("trl_vlm", "images"), ("sfo_quad", "target"), ("rlaif_v", "image"), ("llava_dpo", "image")],
-)
-def test_load_dataset_shows_pictures_whose_bytes_are_untouched(tmp_path: Path, name: str, column: str) -> None:
-    from datasets import Image, load_dataset
-
-    table = real(2)
-    folder = written(tmp_path, name, table)
-    found = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
-    first = found[0][column]
-    opened = first[0] if isinstance(first, list) else first
-    assert opened.size == ((16, 16) if column == "target" else (24, 24))
-    stored = pq.read_table(next((folder / "data").glob("*.parquet")))[column].to_pylist()
-    stored = [each[0] if isinstance(each, list) else each for each in stored]
-    source = table["chosen"].to_pylist() if column == "target" else table["images"].to_pylist()
-    assert [s["bytes"] for s in stored] == [
-        s["image"]["bytes"] if column == "target" else s[0]["bytes"] for s in source
-    ]
-    kind = found.features[column]
-    assert isinstance(kind, Image) or isinstance(kind.feature, Image)
-
-
-def test_the_diffusion_dpo_script_s_way_of_loading(tmp_path: Path) -> None:
-    """Both images decoded from bytes, swapped only where label_0 is 0, and put one after the other."""
-    import numpy as np
-    from datasets import load_dataset
-    from PIL import Image
-
-    found = load_dataset(
-        str(written(tmp_path, "diffusion_dpo", real(3))), split="train", cache_dir=str(tmp_path / "cache")
-    )
-    for k, row in enumerate(found):
-        sides = [np.asarray(Image.open(io.BytesIO(row[name])).convert("RGB")) for name in ("jpg_0", "jpg_1")]
-        if row["label_0"] == 0:
-            sides.reverse()
-        pixels = np.concatenate(sides, axis=-1)
-        assert pixels.shape == (16, 16, 6) and row["label_0"] in (0.0, 1.0)
-        expected = [("green", "blue"), ("black", "gray"), ("navy", "teal")][k]
-        wanted = np.concatenate([np.asarray(Image.new("RGB", (1, 1), c)).reshape(3) for c in expected])
-        assert (pixels[0, 0] == wanted).all()
-
-
-@pytest.mark.full
-def test_trl_s_vision_collator_reads_the_rows(tmp_path: Path) -> None:
-    """The collator makes one batch of prompts, answers and pixel values, an image token block for each image."""
-    pytest.importorskip("torch")
-    from datasets import load_dataset
-    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
-
-    from ..tiny_vlm import processor
-
-    found = load_dataset(str(written(tmp_path, "trl_vlm", real(2))), split="train", cache_dir=str(tmp_path / "cache"))
-    batch = DataCollatorForVisionPreference(processor(tmp_path / "vlm"))([found[0], found[1]])
-    assert batch["pixel_values"].shape[0] in (2, 4) and batch["input_ids"].shape[0] == 4
-    assert batch["completion_mask"].sum() > 0
