@@ -21,7 +21,7 @@ from .tables import Tables, faults_of
 @final
 @register("read.pairs")
 class ReadPairs(Source):
-    """Preference pairs from Parquet, Arrow, Feather, JSON lines, JSON, CSV or TSV (packed or not), a
+    """Preference pairs from Parquet, Arrow, Feather, JSON lines, JSON, CSV, TSV or TFRecord (packed or not), a
     folder or glob of them, a folder saved by `datasets`, or a dataset of the Hugging Face Hub.
 
     Writes `prompt`, `chosen`, `rejected`, `verdict` ("prefer" or "tie"), `source_id`, `images` where

@@ -24,7 +24,7 @@ _CONTENT: Final = ("prompt", "chosen", "rejected")
 @final
 @register("read.rows")
 class ReadRows(Source):
-    """Rows from Parquet, Arrow, Feather, JSON lines, JSON, CSV or TSV (packed or not), a folder or glob
+    """Rows from Parquet, Arrow, Feather, JSON lines, JSON, CSV, TSV or TFRecord (packed or not), a folder or glob
     of them, a folder saved by `datasets`, or a dataset of the Hugging Face Hub.
 
     Columns keep their names and types. `prompt` becomes messages, `chosen`, `rejected` and the items of

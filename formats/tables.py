@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ..core.errors import InputError, did_you_mean
 from ..core.hashing import digest
-from . import columnar, delimited, jsonlines
+from . import columnar, delimited, jsonlines, tfrecords
 from .unified import conformed, joined
 
 
@@ -68,9 +68,11 @@ _PARQUET: Final = Kind(
 _ARROW: Final = Kind(columnar.peek_arrow, columnar.scan_arrow, columnar.read_arrow, True, columnar.count_arrow)
 _JSON: Final = Kind(jsonlines.peek, jsonlines.scan, jsonlines.read, False, jsonlines.count)
 _CSV: Final = Kind(delimited.peek, delimited.scan, delimited.read, False)
+_TFRECORD: Final = Kind(tfrecords.peek, tfrecords.scan, tfrecords.read, False)
 KINDS: Final[dict[str, Kind]] = {
     ".parquet": _PARQUET, ".arrow": _ARROW, ".feather": _ARROW,
     ".jsonl": _JSON, ".ndjson": _JSON, ".json": _JSON, ".csv": _CSV, ".tsv": _CSV,
+    ".tfrecord": _TFRECORD, ".tfrecords": _TFRECORD,
 }  # fmt: skip
 _PACKED: Final = (".gz", ".bz2", ".zst")
 _COUNTED: Final = 32 << 20
