@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from rather.core.errors import CallError
 from rather.core.stage import Drop
 from rather.synth.flawed_paths import FlawedPaths
 
-from .scripted import ran, real_pairs, row_of
+from .scripted import ran, row_of
 
 CLEAN = "Three bags of 4 are 12.\n12 - 2 is 10.\n#### 10"
 ROW = row_of("3 bags of 4 nuts, 2 eaten. How many are left?", chosen=CLEAN)
@@ -148,13 +147,3 @@ def test_reasons_and_faults() -> None:
     assert FlawedPaths(prompts="flawed").faults()
     with pytest.raises(CallError, match="down"):
         ran(stage("insert"), ROW, [(INSERT, CallError("down"))])
-
-
-def test_all_three_ways_on_real_solutions(data: Path) -> None:
-    for row in real_pairs(data, "gsm8k_solutions.jsonl.gz"):
-        worse = row["rejected"]["text"]
-        _, first = ran(stage("insert"), row, [(INSERT, "none")])
-        script = [(INSERT, inserted(first.asked[0])), (ON, "So it is 98765."), (row["prompt"][0]["content"], worse)]
-        found, model = ran(stage("sample", "continue", "insert"), row, script)
-        assert {"sample", "continue"} <= {one["flaw"] for one in found} and len(model.asked) == 3
-        assert all(one["chosen"] == row["chosen"] for one in found)

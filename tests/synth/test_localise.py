@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -223,23 +220,3 @@ def test_which_rows_stay_follows_the_seed_alone(tmp_path: Path) -> None:
         return Balance(column="value", seed=seed).select(narrow_of(tmp_path, table)).to_pylist()
 
     assert kept(0) == kept(0) != kept(1)
-
-
-def test_real_judgments(data: Path) -> None:
-    with gzip.open(data / "feedback" / "cut_judgments.jsonl.gz", "rt") as lines:
-        records = [json.loads(line) for line in islice(lines, 4)]
-    lm = FakeCausalLMSpec().load()
-    rows = pairs(
-        *((record["instruction"], record["response"], None) for record in records),
-        judgment=[record["judgment"] for record in records],
-    )
-    found = Localise(model="lm", judgment="judgment").score(rows, FakeContext({"lm": lm}))
-    outcomes, spans = found["localise_outcome"].to_pylist(), found["spans"].to_pylist()
-    assert outcomes == ["ok" if record["judgment"] else "no judgment" for record in records] and "ok" in outcomes
-    for record, mine in zip(records, spans, strict=True):
-        assert all(record["response"][s["start"] : s["end"]].strip() for s in mine or ()) and (mine != [])
-    views = []
-    for record in records:
-        row = row_of(record["instruction"], chosen=record["response"], critique=critique(record["judgment"]))
-        views.append([each["view"] for each in ran(CritiqueViews(), row, [])[0]])
-    assert views == [["align_n", "misalign"] if record["judgment"] else ["align_p"] for record in records]

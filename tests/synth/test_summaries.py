@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from rather.core.stage import Drop
 from rather.synth.summaries import Summaries
 from rather.synth.summary_scores import Checked, contrasts, facts_by_sentence, sentences_of
 
-from .scripted import Scripted, ran, real_pairs, row_of, texts
+from .scripted import Scripted, ran, row_of, texts
 
 DOCUMENT = "The bridge opened in 1901. It cost two million. It is painted red every year by ten men."
 ROW = row_of(DOCUMENT)
@@ -117,9 +116,3 @@ def test_models_of_different_strength() -> None:
 def test_every_other_end(said: dict[str, Any], reason: str) -> None:
     found, _ = ran(Summaries(samples=2), ROW, script(**said))
     assert isinstance(found, Drop) and found.reason == reason
-
-
-def test_real_documents(data: Path) -> None:
-    for row in real_pairs(data, "halueval_qa.jsonl"):
-        found, _ = ran(Summaries(samples=2), row, script())
-        assert len(found) == 1 and row["prompt"][0]["content"] in found[0]["prompt"][-1]["content"]
