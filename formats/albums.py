@@ -36,16 +36,7 @@ class Album:
 
     def read(self, index: int) -> tuple[bytes, str]:
         """The bytes of a photo, and what is wrong with them; the latter is empty when nothing is."""
-        if not self.names[index]:
-            return b"", "no file is named"
-        try:
-            data = (self.base / self.names[index]).read_bytes()
-        except OSError as error:
-            return b"", error.strerror or str(error)
-        if not data:
-            return data, "an empty file"
-        webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-        return data, "" if webp or data.startswith(_SIGNS) else "no picture by its first bytes"
+        return picture_at(self.base / self.names[index]) if self.names[index] else (b"", "no file is named")
 
     def by_subject(self) -> dict[str, list[int]]:
         """The photos of each subject, in order of appearance."""
@@ -65,6 +56,18 @@ class Album:
                 yield f"{name} {stat.st_size} {stat.st_mtime_ns}"
 
 
+def picture_at(path: Path) -> tuple[bytes, str]:
+    """The bytes of a picture file, and what is wrong with them; the latter is empty when nothing is."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return b"", error.strerror or str(error)
+    if not data:
+        return data, "an empty file"
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return data, "" if webp or data.startswith(_SIGNS) else "no picture by its first bytes"
+
+
 def album(path: Path, file_column: str, classes: Mapping[str, str], class_name: str) -> Album:
     """The photos of a folder, or of a manifest (JSON lines, JSON, CSV, TSV, Parquet, Arrow).
 
@@ -75,11 +78,11 @@ def album(path: Path, file_column: str, classes: Mapping[str, str], class_name: 
     manifest = manifest_of(path)
     if manifest is not None:
         return _from_manifest(manifest, file_column, classes, class_name)
-    names = sorted(_pictures(path))
+    names = sorted(pictures_below(path))
     if not names:
         raise InputError(f"no picture in {path}", hint=f"pictures end in {', '.join(sorted(PICTURES))}")
     subjects, kinds = _by_folder(names, classes, class_name)
-    captions = pa.array([_caption(path / name) for name in names], pa.string())
+    captions = pa.array([caption_beside(path / name) for name in names], pa.string())
     told = pa.table({"caption": captions})
     return Album(path, names, subjects, kinds, told if captions.null_count < len(names) else told.select([]))
 
@@ -137,7 +140,7 @@ def _by_folder(names: list[str], classes: Mapping[str, str], class_name: str) ->
     return subjects, kinds
 
 
-def _caption(photo: Path) -> str | None:
+def caption_beside(photo: Path) -> str | None:
     """What a text file of the photo's name beside it says, as trainers of adapters keep captions."""
     file = photo.with_suffix(".txt")
     return file.read_text(encoding="utf-8", errors="replace").strip() or None if file.is_file() else None
@@ -150,7 +153,8 @@ def _base(folder: Path, names: list[str]) -> Path:
     return places[int(np.argmax(found))]
 
 
-def _pictures(root: Path) -> Iterator[str]:
+def pictures_below(root: Path) -> Iterator[str]:
+    """The paths of a folder's pictures, however deep, from the folder on; hidden ones are passed over."""
     for folder, below, files in os.walk(root):
         below[:] = [name for name in below if not name.startswith((".", "__MACOSX"))]
         for name in files:

@@ -40,7 +40,7 @@ class Ranked:
         first = rows[0]
         listed = self.group is None
         answers = list(first[self.answers] or ()) if listed else [row[self.answers] for row in rows]
-        found: dict[str, Any] = {"prompt": _messages(first[self.prompt]), "read_error": None}
+        found: dict[str, Any] = {"prompt": messages(first[self.prompt]), "read_error": None}
         for name in self.numbers:
             values = list(first[name] or ()) if listed else [row[name] for row in rows]
             if len(values) != len(answers):
@@ -91,7 +91,7 @@ def grouped(rows: Iterable[Mapping[str, Any]], place: Ranked) -> Iterator[list[M
         yield list(members)
 
 
-def _messages(prompt: Any) -> Any:
+def messages(prompt: Any) -> Any:
     """Messages as they are; text as one turn of the user."""
     if prompt is None or isinstance(prompt, list):
         return prompt

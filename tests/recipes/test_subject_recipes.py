@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rather.core.row import ANSWER, COLUMNS, text_answers, text_messages
+from rather.core.row import COLUMNS, text_answers, text_messages
 from rather.core.view import RunView
 
 from ..filters.test_rich_feedback import map_of
 from ..models.test_detectors import spots
 from ..photos import photo, photo_folder
+from ..tf_files import write_examples
 from .faking import calls, faked, shipped
 
 FAKES: dict[str, dict[str, Any]] = {
@@ -121,21 +122,29 @@ def test_multi_subject_pairs_the_best_with_the_worst(tmp_path: Path, subjects: P
 
 
 def test_rich_feedback_keeps_what_is_good_and_labelled(tmp_path: Path) -> None:
-    columns = {
-        "prompt": text_messages(pa.array(["a red hat"] * 4)),
-        "chosen": pa.array([{"text": None, "image": PICTURE}] * 4, ANSWER),
-        "overall_score": pa.array([0.9, 0.2, 0.8, 0.7]),
-        "prompt_misalignment_label": pa.array(["1 0 1", "1 1 1", "1 0", "1 1 1"]),
-        "artifact_map": pa.array([{"bytes": map_of((10, 10, 200)), "path": None}] * 3 + [None]),
-    }
-    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    view = painted("rich-feedback", tmp_path / "rows.parquet", tmp_path / "run")
+    """A RichHF-18K file with a folder of Pick-a-Pic's pictures: four scored, one of which is not there."""
+    labels, scores = ["1 0 1", "1 1 1", "1 0", "1 1 1", "1 1 1"], [0.9, 0.2, 0.8, 0.7, 0.9]
+    records: list[dict[str, Any]] = [
+        {
+            "filename": [f"train/{k}.png"], "overall_score": [scores[k]], "prompt_misalignment_label": [labels[k]],
+            "artifact_map": [map_of((10, 10, 9 if k == 3 else 200))],
+        }
+        for k in range(5)
+    ]  # fmt: skip
+    (tmp_path / "pictures").mkdir()
+    for k in range(4):
+        (tmp_path / f"pictures/{k}.jpg").write_bytes(photo(k))
+        (tmp_path / f"pictures/{k}.txt").write_text("a red hat", encoding="utf-8")
+    source = Path(write_examples(tmp_path / "dev.tfrecord", records))
+    view = painted("rich-feedback", source, tmp_path / "run", f"read.images={tmp_path / 'pictures'}")
     assert calls(view) == 0
     counts = {count.stage: count for count in view.funnel}
+    assert counts["filter.rules"].dropped == {"unreadable": 1}
     assert counts["good"].dropped == {"below the band": 1} and counts["labelled"].dropped == {"no value": 1}
     rows = pq.read_table(tmp_path / "run/data/data").to_pylist()
     assert [row["tokens_missed"] for row in rows] == [["red"], []]
-    assert rows[0]["mask"]["bytes"] and rows[0]["tokens_prompt"] == "a hat" and rows[1]["mask_outcome"] == "no map"
+    assert rows[0]["chosen"]["image"]["bytes"] == photo(0) and rows[0]["tokens_prompt"] == "a hat"
+    assert rows[0]["mask"]["bytes"] and rows[1]["mask_outcome"] == "nothing marked"
 
 
 def questions(n: int) -> dict[str, Any]:
