@@ -127,16 +127,10 @@ def export_efficientnet(target: Path) -> None:
 
 def quantise(plain: Path, target: Path, images: Path) -> None:
     """Static QDQ: weights int8 by channel, activations uint8 between the least and most seen."""
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
+    from onnxruntime import quantization as onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Photos(CalibrationDataReader):  # type: ignore[misc]
+    class Photos(onnx.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self.left = photos(images)
 
@@ -146,15 +140,15 @@ def quantise(plain: Path, target: Path, images: Path) -> None:
 
     folded = plain.with_name("folded.onnx")
     quant_pre_process(str(plain), str(folded), skip_symbolic_shape=True)
-    quantize_static(
+    onnx.quantize_static(
         str(folded),
         str(target),
         Photos(),
-        quant_format=QuantFormat.QDQ,
+        quant_format=onnx.QuantFormat.QDQ,
         per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
+        activation_type=onnx.QuantType.QUInt8,
+        weight_type=onnx.QuantType.QInt8,
+        calibrate_method=onnx.CalibrationMethod.MinMax,
     )
 
 

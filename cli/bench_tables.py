@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .bench_data import Bench
 from .published import LLMBAR, LONGEST, SUBSETS
 
 Scores = dict[str, Any]
+_HEADS: Final = (
+    "group", "rows", "accuracy", "95 %", "right in both orders", "orders agree", "longer wins", "no verdict"
+)  # fmt: skip
 
 
 def scores_of(view: RunView, bench: Bench, by: str | None) -> Scores:
@@ -66,44 +69,33 @@ def three_way(judged: Judged, votes: dict[str, Any] | None) -> dict[str, Any]:
 def print_scores(found: Scores, bench: Bench, strategy: str, out: Path) -> None:
     """Tables on standard output."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(width=max(120, Console().width))
-    table = Table(box=None, header_style="bold")
-    for name in (
-        "group",
-        "rows",
-        "accuracy",
-        "95 %",
-        "right in both orders",
-        "orders agree",
-        "longer wins",
-        "no verdict",
-    ):
-        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=True)
-    for group in (*found["groups"], found["all"]):
-        acc = group["accuracy"]
-        table.add_row(
-            group["group"], f"{group['rows']:,}", _percent(acc["value"]),
-            f"{_percent(acc['low'])}–{_percent(acc['high'])}",
-            _percent(group["both"]["value"]), _percent(group["agree"]["value"]), _percent(group["longest"]["value"]),
-            f"{group['missing']:,}",
-        )  # fmt: skip
-    console.print(table)
+    console.print(_groups(found))
     if "mean_of_groups" in found:
         console.print(f"mean of the groups {_percent(found['mean_of_groups'])}, sd {_percent(found['sd_of_groups'])}")
     for name, value in found.get("three_way", {}).items():
-        told = (
-            f"{value:.2f}"
-            if name == "kappa"
-            else f"{_percent(value['value'])} ({_percent(value['low'])}–{_percent(value['high'])})"
-        )
+        told = f"{value:.2f}" if name == "kappa" else f"{_percent(value['value'])} ({_interval(value)})"
         console.print(f"three ways, {name.replace('_', ' ')}: {told}")
     if bench.name == "llmbar":
         _print_published(console, strategy)
     if found["refused"]:
         console.print(f"\nDO NOT TRUST THIS JUDGE: {found['why']}", style="bold")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def _groups(found: Scores) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in _HEADS:
+        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=True)
+    for group in (*found["groups"], found["all"]):
+        table.add_row(
+            group["group"], f"{group['rows']:,}", _percent(group["accuracy"]["value"]), _interval(group["accuracy"]),
+            *(_percent(group[name]["value"]) for name in ("both", "agree", "longest")), f"{group['missing']:,}",
+        )  # fmt: skip
+    return table
 
 
 def _print_published(console: Any, strategy: str) -> None:
@@ -143,6 +135,10 @@ def _order(name: str) -> tuple[int, str]:
 
 def _told(found: Estimate) -> dict[str, float | None]:
     return {"value": number(found.value), "low": number(found.low), "high": number(found.high)}
+
+
+def _interval(told: dict[str, float | None]) -> str:
+    return f"{_percent(told['low'])}–{_percent(told['high'])}"
 
 
 def _percent(value: float | None) -> str:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..core import registry
 from .show import first_sentence
+
+_LOOP: Final = {
+    "type": "object",
+    "properties": {
+        "rounds": {"type": "integer", "minimum": 1, "maximum": 100}, "stages": {"$ref": "#/$defs/stages"}
+    },
+    "required": ["rounds", "stages"],
+    "additionalProperties": False,
+}  # fmt: skip
 
 
 def print_schema(plugins: Sequence[str]) -> None:
@@ -22,9 +31,8 @@ def recipe_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     entries = [_stage_entry(name, cls, definitions) for name, cls in registry.stages().items()]
     models = [_model_entry(use, spec, definitions) for use, spec in registry.models().items()]
-    loop = {"type": "object", "properties": {"rounds": {"type": "integer", "minimum": 1, "maximum": 100}, "stages": {"$ref": "#/$defs/stages"}}, "required": ["rounds", "stages"], "additionalProperties": False}  # fmt: skip  # noqa: E501
     entries.append(
-        {"type": "object", "properties": {"loop": loop}, "required": ["loop"], "additionalProperties": False}
+        {"type": "object", "properties": {"loop": _LOOP}, "required": ["loop"], "additionalProperties": False}
     )
     entries.append({"type": "string", "enum": list(registry.stages())})
     definitions["stages"] = {"type": "array", "items": {"anyOf": entries}, "minItems": 1}
@@ -35,10 +43,7 @@ def recipe_schema() -> dict[str, Any]:
         "properties": {
             "name": {"type": "string", "description": "Names the run folder."},
             "seed": {"type": "integer", "minimum": 0, "description": "All chance comes from it.", "default": 0},
-            "max_failed": {
-                "type": ["integer", "number"],
-                "description": "Most failed rows a stage may have, or their share.",
-            },
+            "max_failed": {"type": ["integer", "number"], "description": "Most failed rows of a stage, or share."},
             "batch": {"type": "integer", "minimum": 1},
             "workers": {"type": "integer", "minimum": 1},
             "models": {"type": "object", "additionalProperties": {"anyOf": models}},

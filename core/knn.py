@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .errors import InputError
 BLOCK: Final = 1024  # rows a tile side: 4 MB of float32 stay in the cache until they are compared
 
 
+@final
 class Neighbours(NamedTuple):
     """For each row the k nearest other rows, nearest first; at equal distance the smaller index."""
 
@@ -77,6 +78,7 @@ def _upper_half(n: int) -> Iterator[tuple[slice, slice]]:
             yield rows, columns
 
 
+@final
 class _Tiles:
     """Tiles of −½·squared distance: (x, 1, −½|x|²)·(y, −½|y|², 1), of centred vectors."""
 
@@ -106,6 +108,7 @@ class _Tiles:
         return into
 
 
+@final
 class _Best:
     """The k best of what each row has seen, best first; blocks come in the order of their index."""
 

@@ -38,10 +38,7 @@ def fit_logit(x: np.ndarray, y: np.ndarray, ridge: np.ndarray | float = 0.1, gro
     [n] (codes from 0) may hang together.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if x.ndim != 2 or len(x) != len(y) or not len(y):
-        raise InputError(f"{x.shape} features for {y.shape} outcomes", hint="one row of features an outcome")
-    if not (np.isfinite(x).all() and ((y >= 0) & (y <= 1)).all()):
-        raise InputError("features must be finite and outcomes lie in [0, 1]")
+    _check(x, y)
     penalty = np.broadcast_to(np.asarray(ridge, np.float64), x.shape[1:])
     w = np.zeros(x.shape[1])
     loss = _loss(x, y, penalty, w)
@@ -61,6 +58,13 @@ def fit_logit(x: np.ndarray, y: np.ndarray, ridge: np.ndarray | float = 0.1, gro
     if groups is not None:
         spread = np.column_stack([np.bincount(groups, column) for column in spread.T])
     return Logit(w, inverse @ (spread.T @ spread) @ inverse, len(y))
+
+
+def _check(x: np.ndarray, y: np.ndarray) -> None:
+    if x.ndim != 2 or len(x) != len(y) or not len(y):
+        raise InputError(f"{x.shape} features for {y.shape} outcomes", hint="one row of features an outcome")
+    if not (np.isfinite(x).all() and ((y >= 0) & (y <= 1)).all()):
+        raise InputError("features must be finite and outcomes lie in [0, 1]")
 
 
 def log_loss(p: np.ndarray, y: np.ndarray) -> float:

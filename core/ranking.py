@@ -55,25 +55,29 @@ def strengths(
     keeps items finite that never lost; with a small prior two items come to log(wins₁ / wins₂).
     """
     m = _Comparisons.of(first, second, wins, items, weight, ties, prior)
+    theta = _maximised(m, items)
+    values = theta[:items] - theta[:items].mean()
+    tie = float(theta[items]) if ties == "davidson" and m.tied.any() else float("nan")
+    return Strengths(values, m.errors(theta), tie)
+
+
+def _maximised(m: _Comparisons, items: int) -> np.ndarray:
+    """The parameters [items + 1] of greatest likelihood, by Newton's method."""
     theta = np.zeros(items + 1)
     value = m.likelihood(theta)
     for _ in range(200):
         slope = m.slope(theta)
         if np.abs(slope).max() <= 1e-9 * (1 + m.weight.sum()):
-            break
+            return theta
         p = m.chances(theta)
         step = _conjugate(lambda v, p=p: m.curved(p, v), slope, m.diagonal(p))  # type: ignore[misc]
         size = 1.0
         while (now := m.likelihood(theta + size * step)) < value and size > 1e-10:
             size /= 2
         if size <= 1e-10:
-            break
+            return theta
         theta, value = theta + size * step, now
-    else:
-        raise RunError("strengths did not converge in 200 steps", hint="raise prior")
-    values = theta[:items] - theta[:items].mean()
-    tie = float(theta[items]) if ties == "davidson" and m.tied.any() else float("nan")
-    return Strengths(values, m.errors(theta), tie)
+    raise RunError("strengths did not converge in 200 steps", hint="raise prior")
 
 
 @final

@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import InputError
 from .estimates import Estimate, around
-from .logit import fit_logit, log_loss, sigmoid
+from .logit import Logit, fit_logit, log_loss, sigmoid
 
 RIDGES: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
 
@@ -105,13 +105,17 @@ def length_controlled(
     fold = np.random.default_rng(seed).permutation(len(wins)) % folds
     ridge = min(RIDGES, key=lambda r: _held_out_loss(design, wins, fold, _penalty(design, r)))
     fit = fit_logit(design, wins, _penalty(design, ridge))
+    rate = _at_equal_length(design, fit)
+    raw = around(float(wins.mean()), float(wins.var(ddof=1)) / len(wins), len(wins))
+    return LengthControlled(_inside(rate), _inside(raw), fit.weight(1), ridge)
+
+
+def _at_equal_length(design: np.ndarray, fit: Logit) -> Estimate:
     level = design.copy()
     level[:, 1] = 0.0
     chance = sigmoid(level @ fit.weights)
     slope = (level * (chance * (1 - chance))[:, None]).mean(axis=0)
-    rate = around(float(chance.mean()), float(slope @ fit.covariance @ slope), len(wins))
-    raw = around(float(wins.mean()), float(wins.var(ddof=1)) / len(wins), len(wins))
-    return LengthControlled(_inside(rate), _inside(raw), fit.weight(1), ridge)
+    return around(float(chance.mean()), float(slope @ fit.covariance @ slope), len(design))
 
 
 def squashed(delta: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ DARK, BRIGHT = 2, 253
 """Luminance, 0 to 255, up to and from which a pixel counts as clipped."""
 
 
+@final
 class Quality(NamedTuple):
     """What is measured of an image; all null but the outcome where there is none."""
 

@@ -69,28 +69,13 @@ def gather(view: RunView) -> ReportData:
     length, evidence = length_bias(spans), evidence_of(view)
     name, about = about_recipe(view.recipe)
     return ReportData(
-        name=name,
-        sentence=sentence(view, evidence),
-        about=about,
-        tiles=tiles(view, scores, length),
-        stages=stage_lines(view),
-        river=stream(view),
-        reasons=blocks,
-        reasons_left=left_reasons,
-        distributions=scores,
-        columns_left=left_columns,
-        sampled=_SAMPLED if sampled(rows_in(view)) else "",
-        length=length,
-        topics=topic_map(spans),
-        gallery=gallery_of(spans, rows, named),
-        kept=kept_pairs(rows, named, Thumbnails()),
-        dropped=dropped,
-        evidence=evidence,
-        diagnoses=diagnoses_of(view),
-        facts=facts_of(view),
-        recipe=view.recipe,
-        provenance=provenance(view),
-    )
+        name=name, sentence=sentence(view, evidence), about=about, tiles=tiles(view, scores, length),
+        stages=stage_lines(view), river=stream(view), reasons=blocks, reasons_left=left_reasons,
+        distributions=scores, columns_left=left_columns, sampled=_SAMPLED if sampled(rows_in(view)) else "",
+        length=length, topics=topic_map(spans), gallery=gallery_of(spans, rows, named),
+        kept=kept_pairs(rows, named, Thumbnails()), dropped=dropped, evidence=evidence,
+        diagnoses=diagnoses_of(view), facts=facts_of(view), recipe=view.recipe, provenance=provenance(view),
+    )  # fmt: skip
 
 
 def render(data: ReportData) -> str:

@@ -10,57 +10,10 @@ from html import escape
 
 import numpy as np
 
-from .report_text import MINUS, compact, count, excerpt, tick
+from .report_text import MINUS, count, excerpt
 
 PALETTE = 8
 """Number of topic colours (`t1` … `t8`) the stylesheet defines."""
-
-
-def histogram(
-    edges: np.ndarray, before: np.ndarray, after: np.ndarray, *, label: str, unit: str = "rows",
-    medians: tuple[float | None, float | None] = (None, None), clipped: tuple[bool, bool] = (False, False),
-    whole: bool = False,
-) -> str:  # fmt: skip
-    """Two histograms over the same bins: edges [b+1], heights [b] each, in the same `unit`; `whole`: a bin a number."""
-    left, right, top, base = 6.0, 354.0, 24.0, 128.0
-    tallest = max(float(before.max(initial=0)), float(after.max(initial=0)), 1e-12)
-    low, high = float(edges[0]), float(edges[-1])
-
-    def x(value: float) -> float:
-        return left + (right - left) * (value - low) / (high - low)
-
-    def y(height: float) -> float:
-        return base - (base - top) * height / tallest
-
-    outline = [f"M{left:.1f} {base}"]
-    bars = []
-    for k in range(len(before)):
-        a, b = x(float(edges[k])), x(float(edges[k + 1]))
-        outline.append(f"V{y(float(before[k])):.1f}H{b:.1f}")
-        if after[k] > 0:
-            gap = 0.5 if b - a > 3 else 0.0
-            bars.append(f'<path d="M{a + gap:.1f} {base}V{y(float(after[k])):.1f}H{b - gap:.1f}V{base}z"/>')
-    outline.append(f"V{base}")
-    marks = [_median(x(value), top, base, name) for value, name in zip(medians, ("b", "a"), strict=True)
-             if value is not None and low <= value <= high]  # fmt: skip
-    line = ""
-    if not whole and low < 0 < high:
-        line = f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{top}" y2="{base}"/>'
-    peak = compact(tallest) if unit == "rows" else f"{100 * tallest:.0f} %"
-    shift = 0.5 if whole else 0.0  # an edge lies half a step outside its number
-    ends = (("≤ " if clipped[0] else "") + tick(low + shift), ("≥ " if clipped[1] else "") + tick(high - shift))
-    middle = "" if whole and (low + high) % 2 else tick((low + high) / 2)
-    text = (
-        f'<text x="{left}" y="14">tallest: {peak} {escape(unit)}</text>'
-        f'<text x="{left}" y="{base + 16}">{ends[0]}</text>'
-        f'<text x="{(left + right) / 2}" y="{base + 16}" text-anchor="middle">{middle}</text>'
-        f'<text x="{right}" y="{base + 16}" text-anchor="end">{ends[1]}</text>'
-    )
-    body = (
-        f'<path class="before" d="{"".join(outline)}z"/><g class="after">{"".join(bars)}</g>{line}'
-        f'<line class="axis" x1="{left}" x2="{right}" y1="{base}" y2="{base}"/>{"".join(marks)}{text}'
-    )
-    return svg_of(360, 150, body, label, "histogram")
 
 
 def stage_bar(rows_in: int, rows_out: int, dropped: int, widest: int) -> str:
@@ -175,11 +128,6 @@ def svg_of(width: float, height: float, body: str, label: str, kind: str, *, str
         f'<svg class="figure {kind}" viewBox="0 0 {width:g} {height:g}"{fit} role="img" '
         f'aria-label="{escape(label)}">{body}</svg>'
     )
-
-
-def _median(x: float, top: float, base: float, tone: str) -> str:
-    stem = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 3}" y2="{base}"/>'
-    return f'<g class="median {tone}">{stem}<path d="M{x - 4:.1f} {top - 5}h8l-4 6z"/></g>'
 
 
 def _stream(x: float, end: float, top: float, inlet: float, height: float, *, last: bool) -> str:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from ..core.row import COLUMNS, SYSTEM, answer_text
 from .report_compare import Compare, picked
-from .report_figures import balance, histogram
+from .report_figures import balance
+from .report_histogram import histogram
 from .report_measured_data import Distribution, LengthBias, Series
 from .report_text import MINUS, figure, percent
 

@@ -80,21 +80,14 @@ def fit_head(
 
 
 def cross_fit(
-    delta: np.ndarray,
-    groups: np.ndarray,
-    *,
-    folds: int,
-    seed: int,
-    l2: float,
-    weights: np.ndarray | None = None,
-    sources: np.ndarray | None = None,
-) -> np.ndarray:
+    delta: np.ndarray, groups: np.ndarray, *, folds: int, seed: int, l2: float,
+    weights: np.ndarray | None = None, sources: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Out-of-fold margins [n] in logits: each row's head has seen no label of its group's fold.
 
-    `groups` [n] uint64 are hashes of the prompts; they decide the fold (see `fold_of`), so the
-    margins do not depend on the order of rows. With `sources` [n] (any hashable codes) each source
-    adds a head of its own to the common one, both under the ridge `l2`, so that a small source
-    stays near the common head. The other arguments are those of `fit_head`.
+    `groups` [n] uint64 are hashes of the prompts; they decide the fold (see `fold_of`), so the margins do not
+    depend on the order of rows. With `sources` [n] (any hashable codes) each source adds a head of its own to the
+    common one, both under the ridge `l2`, so that a small one stays near it. Other arguments: see `fit_head`.
     """
     if len(groups) != len(delta) or (sources is not None and len(sources) != len(delta)):
         raise InputError("groups and sources need one value a pair", place=f"{len(delta)} pairs")
@@ -105,10 +98,8 @@ def cross_fit(
     parts = [] if sources is None else members(len(delta), sources)
     bowls = [Curvature.of(Problem.of(delta[rows], l2, importance[rows], None)) for rows in parts]
     margins = np.zeros(len(delta))
-    for held_out in range(folds):
+    for held_out in np.unique(fold):
         out = fold == held_out
-        if not out.any():
-            continue
         seen = np.where(out, 0.0, importance)
         common = fit_head(delta, l2=l2, weights=seen, curvature=whole).margin(delta)
         margins[out] = common[out]

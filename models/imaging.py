@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ..core.errors import RowError
 
@@ -75,6 +75,7 @@ def encoded(image: Image, like: bytes) -> bytes:
     return out.getvalue()
 
 
+@final
 class _TooLarge(Exception):
     """A picture of more pixels than are opened."""
 

@@ -112,13 +112,11 @@ class SelfContrast(Map):
             "rubric": _rubric(checklist),
             "chosen": answer(revised, made_by(self.name, "revise", {}, writer.model.name, None)),
         }  # fmt: skip
+        made = [made_by(self.name, "perspective", {"perspective": view}, writer.model.name, None) for view in views]
         return [
             shared | {
                 "failed_items": items, "answer_share": float((nearest == k).mean()),
-                "rejected": answer(
-                    answers[place],
-                    made_by(self.name, "perspective", {"perspective": views[place]}, writer.model.name, None),
-                ),
+                "rejected": answer(answers[place], made[place]),
             }
             for k, (place, items) in enumerate(zip(places, failed, strict=True))
             if items

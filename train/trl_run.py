@@ -9,7 +9,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
 from ..core.errors import InputError
 from ..core.stage import Context
@@ -34,6 +34,7 @@ def watch(ctx: Context) -> Any:
     """A callback that saves and stops when the run is interrupted, and hands on what is logged."""
     from transformers import TrainerCallback
 
+    @final
     class Watch(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
             if state.global_step >= state.max_steps:

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from rather.formats.report_figures import balance, histogram, interval, river, scatter, share_bar, stage_bar
+from rather.formats.report_figures import balance, interval, river, scatter, share_bar, stage_bar
+from rather.formats.report_histogram import histogram
 from rather.formats.report_text import (
     accuracy,
     compact,
