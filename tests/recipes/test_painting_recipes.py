@@ -8,9 +8,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rather.core.hashing import digest
 from rather.core.view import RunView
 
+from ..filters.test_rich_feedback import map_of
 from ..photos import photo_folder
+from ..pictures import photo_rows, pixels
 from .faking import shipped
 
 
@@ -52,6 +55,31 @@ def test_cdns_writes_quadruplets_and_paints_once(tmp_path: Path, photos: Path) -
     again = faked("cdns", photos, tmp_path / "two", *OPEN)
     assert calls(again) == (0, 6)
     assert pq.read_table(tmp_path / "two/data/data").equals(table)
+
+
+@pytest.mark.full
+def test_cdns_on_a_diffusion_pipeline(tmp_path: Path, photos: Path) -> None:
+    """The recipe with its painter's place taken by another of its kind: a folder of weights and an IP-Adapter."""
+    pytest.importorskip("torch", reason="torch is not installed (rather[images])")
+    pytest.importorskip("diffusers", reason="diffusers is not installed (rather[images])")
+    from .. import tiny_adapters, tiny_pipelines
+
+    painter: dict[str, Any] = {"use": "diffusers", "path": str(tiny_pipelines.stable_diffusion(tmp_path / "sd"))}
+    painter |= {"ip_adapter": tiny_adapters.ip_adapter(tmp_path), "steps": 2, "width": 32, "height": 32}
+    runs = {name: tmp_path / place / name for name, place in (("one", "a"), ("two", "a"), ("three", "b"))}
+    views = {name: faked("cdns", photos, out, *OPEN, painter=painter) for name, out in runs.items()}
+    assert [calls(view) for view in views.values()] == [(6, 0), (0, 6), (6, 0)], "what is kept is not painted again"
+    tables = [pq.read_table(out / "data/data") for out in runs.values()]
+    assert tables[0].equals(tables[1]) and tables[0].equals(tables[2]), "painted anew: the same pixels of a seed"
+    originals = {path.read_bytes() for path in photos.rglob("*.jpeg")}
+    rows = views["one"].frame("synth.degrade_conditions").table().to_pylist()
+    assert len(rows) == 6
+    for row in rows:
+        told = json.loads(row["rejected"]["made_by"]["params"])
+        assert all(image["bytes"] in originals for image in row["images"]), "the row keeps its own conditions"
+        assert row["prompt"][0]["content"] != told["prompt"] == f"a photo of {row['class_name']}"
+        assert told["visual"] == "blur" and told["use_image"] == "reference" and told["ip_scale"] == 0.6
+        assert told["reference_digest"] not in {digest(image) for image in originals}
 
 
 def test_a_band_keeps_what_is_neither_too_near_nor_too_far(tmp_path: Path, photos: Path) -> None:
@@ -116,3 +144,22 @@ def test_prompt_enhancer_prefers_the_rewrite_that_paints_the_original(tmp_path: 
         assert row["chosen"]["text"] != row["rejected"]["text"] and row["margin"] > 0
     written = pq.read_table(tmp_path / "run/data/data")
     assert {"prompt", "chosen", "rejected"} <= set(written.column_names) and written.num_rows == 8
+
+
+def test_richhf_inpaint_mends_what_a_map_marks(tmp_path: Path) -> None:
+    """Of 14 pictures one has no map and one a dark one; the rest are painted anew, and those that gain are kept."""
+    marked = [map_of((5 + 3 * k, 8 * k, 200)) for k in range(12)]
+    maps = [None, *({"bytes": one, "path": None} for one in (map_of(), *marked))]
+    rows = photo_rows(tmp_path / "rows.parquet", count=14, artifact_map=maps)
+    view = faked("richhf-inpaint", rows, tmp_path / "run", reward={"use": "fake_image_reward"})
+    counts = {count.stage: count for count in view.funnel}
+    assert calls(view) == (12, 0) and counts["synth.repaint"].dropped == {"no mask": 2}
+    for row in view.frame("synth.repaint").table().to_pylist():
+        before, after = (pixels(row[side]["image"]["bytes"]) for side in ("rejected", "chosen"))
+        area = json.loads(row["chosen"]["made_by"]["params"])["mask_area"]
+        assert 0 < (before != after).any(axis=2).mean() <= area < 0.01
+    written = pq.read_table(tmp_path / "run/data/data")
+    assert {"caption", "jpg_0", "jpg_1", "label_0", "mask_area"} <= set(written.column_names)
+    assert 0 < written.num_rows == counts["filter.margin"].rows_out < 12
+    for row in written.to_pylist():
+        assert row["chosen_preference"] > row["rejected_preference"]
