@@ -60,6 +60,8 @@ def test_cft_records(data: Path) -> None:
     before = deepcopy(rows)
     both, _ = ran(stage, rows[0], replies(rows[0], f"{RIGHT} [END]", f"{WRONG} [END]\nand more"))
     assert both == [record(rows[0], "chosen", RIGHT, True, True), record(rows[0], "rejected", WRONG, False, True)]
+    by_side, _ = ran(CritiqueStage(of="pair", truth="sides"), rows[0], replies(rows[0], RIGHT, WRONG))
+    assert by_side == both
     one, _ = ran(stage, rows[1], replies(rows[1], WRONG, REFUSAL))
     assert one == [record(rows[1], "chosen", WRONG, True, False)]
     none, model = ran(stage, rows[2], replies(rows[2], NO_VERDICT, CUT))
@@ -155,20 +157,21 @@ def test_cft_flaws(data: Path) -> None:
     rows = real_solutions(data)
     quoted = {"criterion": "sum", "quote": "16 - 3", "flaw": "4 more go", "severity": 3, "suggestion": "take 7"}
     lost = {"criterion": "unit", "quote": "no such words", "flaw": "no unit", "severity": 1, "suggestion": ""}
+    missing = lost | {"quote": "", "flaw": "no check"}
     clean = json.dumps({"units": [], "conclusion": "right"})
-    flawed = json.dumps({"units": [quoted, lost, lost | {"flaw": " "}], "conclusion": "wrong"})
+    flawed = json.dumps({"units": [quoted, lost, missing, lost | {"flaw": " "}], "conclusion": "wrong"})
     at = rows[0]["rejected"]["text"].index("16 - 3")
     none = record(rows[0], "chosen", "No flaw was found.\nConclusion: right", True, True, grain="spans")
     text = (
         '1. sum (fatal). At "16 - 3": 4 more go Instead: take 7\n2. unit (minor). At "no such words": no unit\n'
-        "Conclusion: wrong"
+        "3. unit (minor). no check\nConclusion: wrong"
     )
     both, _ = ran(stage, rows[0], replies(rows[0], clean, flawed))
     assert both == [
         none | {"units": [], "spans": [], "quotes_lost": 0},
         record(rows[0], "rejected", text, False, True, grain="spans") | {
             "units": [unit | {"severity": float(unit["severity"]), "agent": "scripted", "meta_label": None}
-                      for unit in (quoted, lost)],
+                      for unit in (quoted, lost, missing)],
             "spans": [{"start": at, "end": at + 6, "kind": "sum", "severity": 3.0, "comment": "4 more go"}],
             "quotes_lost": 1,
         },
