@@ -149,10 +149,27 @@ class Aim:
 
         return await aimed(make, margin_of, self.band, strength, self.tries)
 
+    async def fit(self, base: str, made: str) -> float | None:
+        """The margin of an answer that cannot be made harder or easier; null without a band.
+
+        Raises Dropped("margin out of reach") with the margin where it lies outside, and for a rating that is none.
+        """
+        if self.band is None or self.judge is None:
+            return None
+        ratings = [await rated(self.judge, self.prompt, text, self.pictures) for text in (base, made)]
+        margin = ratings[0] - ratings[1]
+        if not self.band[0] <= margin <= self.band[1]:
+            raise Dropped("margin out of reach", {"margin": margin})
+        return margin
+
     def told(self, found: Aimed[T]) -> dict[str, Any]:
         """What `made_by` says of it: the strength, and of an aim the band, the margin and the tries."""
-        aim = {"target": list(self.band), "margin": found.margin, "tries": found.tries} if self.band else {}
-        return {"strength": found.strength, **aim}
+        tries = {"tries": found.tries} if self.band else {}
+        return {"strength": found.strength, **self.fitted(found.margin), **tries}
+
+    def fitted(self, margin: float | None) -> dict[str, Any]:
+        """What `made_by` says of an aim alone: the band and the margin; nothing where none was rated."""
+        return {"target": list(self.band), "margin": margin} if self.band and margin is not None else {}
 
 
 def target_faults(target: Band | None, judge: str | None) -> list[str]:

@@ -23,7 +23,8 @@ class IrrelevantQuery(Map):
 
     The first of the row's other prompts that is unlike its prompt and both its answers is taken. The
     new row has `verdict: tie`: trainers of plain preferences leave it out and say how many, those of
-    ties learn that manner alone is worth nothing. Pictures of the row do not go with it.
+    ties learn that manner alone is worth nothing. Pictures of the row do not go with it. A tie has no
+    margin to aim at; `ceiling` is what bounds it.
     """
 
     reads = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Final, Literal, final
 
 import numpy as np
@@ -14,12 +13,14 @@ from pydantic import Field
 
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
+from .confirming import PROMPTS as CONFIRM
 from .making import TEMPLATES, Writer, pictures_of, prompt_of, sample_seeds, together
-from .topics_claims import DIFFER, Claim, Dissector, TakenApart
+from .topics_claims import DIFFER, Claim, Dissector, joined
 from .topics_edits import Mode, Pick, accuracies, mistakes, planned
 from .topics_grouping import Grouping
 from .topics_relevance import relevance_maps
-from .topics_sides import Overwriter, whole_answers
+from .topics_sides import Overwriter, WholeAnswers
 
 TOPIC: Final = pa.struct(
     [
@@ -56,6 +57,7 @@ class OverwriteTopics(Map):
         Column("overwrite_base", "number of the candidate that was rewritten", pa.int32()),
         Column("overwrite_up", "claims overwritten in chosen", pa.int32(), "claims", 0, None, "neither"),
         Column("overwrite_down", "claims overwritten in rejected", pa.int32(), "claims", 0, None, "neither"),
+        JUDGED_MARGIN,
     )
     paper = "Topic-level Preference Overwriting (TPO), arXiv 2411.17265; prefilter by embedding: house"
 
@@ -64,7 +66,7 @@ class OverwriteTopics(Map):
     splitter: Annotated[str | None, ModelOf("chat")] = None
     """Takes answers apart, asks, and says which claims belong together; the writer if not given."""
     judge: Annotated[str, ModelOf("chat")] = "judge"
-    """Labels claims by yes or no; it should see what the prompt shows."""
+    """Labels claims by yes or no, and rates for a target margin; it should see what the prompt shows."""
     prompts: str = "overwrite_topics"
     """The template of the method, or a file."""
     mode: Mode = "max_all_claim"
@@ -78,6 +80,14 @@ class OverwriteTopics(Map):
     """Claims of the base answer that can be overwritten (the released code: more than 2)."""
     fallback: Literal["whole_answers", "drop"] = "whole_answers"
     """Without a base answer or a good rewrite: best against worst answer, or drop the row."""
+    strength: Strength = "gross"
+    """How much is overwritten in rejected: gross all that can be, as in the paper; clear the half of it that differs
+    least in p_yes - p_no; subtle one claim. Of whole answers the worst, the one in the middle, the next to the best."""
+    target_margin: tuple[float, float] | None = None
+    """Least and greatest margin, in points of 10, between the judge's ratings of chosen and rejected: rejected is
+    rewritten with fewer or more topics overwritten until one fits, or else whole answers do; null = no rating."""
+    tries: Annotated[int, Field(ge=1)] = 3
+    """Most rewrites of rejected for a target margin."""
     answers: Annotated[int, Field(ge=2, le=64)] = 10
     """Most candidates that are read, the first ones."""
     facts: Annotated[int, Field(ge=1, le=64)] = 12
@@ -104,22 +114,23 @@ class OverwriteTopics(Map):
     """Most tokens of a list and of a rewrite."""
 
     def faults(self) -> Sequence[str]:
-        return TEMPLATES.faults(self.prompts)
+        return [*TEMPLATES.faults(self.prompts), *target_faults(self.target_margin, self.judge)]
 
     def materials(self) -> tuple[str, ...]:
-        return TEMPLATES.digests(self.prompts)
+        return TEMPLATES.digests(self.prompts, *([CONFIRM] if self.target_margin else []))
 
     def calls_a_row(self) -> float:
         lists = 3 + (self.alternatives > 0)
         each = lists + self.facts * (1 + 2 * self.alternatives)
-        return float(self.answers * each + 2 * self.pairs + 2)
+        aimed = 3 * self.tries + 1 if self.target_margin else 0
+        return float(self.answers * each + 2 * self.pairs + 2 + aimed)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         prompt, texts = prompt_of(row), self._texts(row)
         dissector = self._dissector(row, prompt, ctx)
         parts = await together(*(dissector.apart(k, text) for k, text in texts.items()))
         outcomes = {k: part.outcome for k, part in zip(texts, parts, strict=True)}
-        claims = _joined(parts)
+        claims = joined(parts)
         if len({claim.answer for claim in claims}) < 2:
             ends = Counter(outcomes.values())
             raise Dropped(DIFFER if DIFFER in ends else "fewer than two answers taken apart", dict(ends))
@@ -172,29 +183,16 @@ class OverwriteTopics(Map):
     ) -> Row:
         """chosen, rejected and how they came about: rewrites, else whole answers."""
         edits, candidates = planned(claims, topics, self.mode, self.least, self.alternative), row["candidates"]
-        made: tuple[Row, Row] | str = "no answer qualifies"
+        aim = Aim(ctx.models[self.judge], prompt_of(row), self.target_margin, self.tries, pictures_of(row))
+        lost = Dropped("no answer qualifies")
         if edits is not None:
             params = {"mode": self.mode, "alternative": self.alternative}
-            overwriter = Overwriter(self._writer(ctx), self.name, params, ctx.seed)
-            made = await overwriter.sides(candidates[edits.base], edits, claims)
-        if edits is not None and not isinstance(made, str):
-            return {
-                "chosen": made[0], "rejected": made[1], "overwrite_fallback": None, "overwrite_base": edits.base,
-                "overwrite_up": len(edits.up), "overwrite_down": len(edits.down),
-            }  # fmt: skip
+            overwriter = Overwriter(self._writer(ctx), self.name, params, ctx.seed, aim, self.strength)
+            try:
+                return await overwriter.sides(candidates[edits.base], edits, claims)
+            except Dropped as dropped:
+                lost = dropped
         if self.fallback == "drop":
-            raise Dropped(str(made))
-        best, worst = whole_answers(candidates, ranked, self.name, {"by": self.score, "why": made})
-        return {
-            "chosen": best, "rejected": worst, "overwrite_fallback": made, "overwrite_base": None,
-            "overwrite_up": None, "overwrite_down": None,
-        }  # fmt: skip
-
-
-def _joined(parts: Sequence[TakenApart]) -> list[Claim]:
-    """The claims of all answers in one list; an alternative names its claim by its place there."""
-    found: list[Claim] = []
-    for part in parts:
-        start = len(found)
-        found += [c if c.source is None else replace(c, source=c.source + start) for c in part.claims]
-    return found
+            raise lost
+        whole = WholeAnswers(candidates, ranked, self.name, {"by": self.score, "why": lost.drop.reason})
+        return await whole.sides(aim, self.strength)

@@ -34,7 +34,8 @@ class RefusalBoundary(Map):
     Known: right over refusal over wrong. Unknown: refusal over wrong. Right over wrong always. With a
     reference, known is a high share of right answers; without one, of answers that agree, which then
     count as right where the model is sure and as wrong where it is not. The candidates must be all that
-    were sampled, repeats and refusals among them (`synth.candidates: {repeats: keep}`).
+    were sampled, repeats and refusals among them (`synth.candidates: {repeats: keep}`). There is no margin
+    to aim at: what is worse follows from what the model knows, which no judge's rating of two texts can say.
     """
 
     reads = ("candidates", "{reference}?")

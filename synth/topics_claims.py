@@ -163,3 +163,12 @@ def _read_items(reply: Reply) -> Verdict:
     if not verdict.ok:
         return verdict
     return Verdict(Outcome.OK, [" ".join(text.split()) for text in verdict.value["items"] if text.strip()])
+
+
+def joined(parts: Sequence[TakenApart]) -> list[Claim]:
+    """The claims of all answers in one list; an alternative names its claim by its place there."""
+    found: list[Claim] = []
+    for part in parts:
+        start = len(found)
+        found += [c if c.source is None else replace(c, source=c.source + start) for c in part.claims]
+    return found

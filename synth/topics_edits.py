@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
+from .confirming import Strength
 from .topics_claims import Claim, alike
 
 Mode = Literal["max_all_claim", "max_one_claim"]
@@ -48,6 +49,15 @@ def planned(claims: Sequence[Claim], topics: Sequence[int], mode: Mode, least: i
     return base if mode == "max_all_claim" else _widest(claims, base)
 
 
+def lessened(claims: Sequence[Claim], edits: Sequence[Edit], strength: Strength) -> tuple[Edit, ...]:
+    """The edits that leave an answer this bad: gross all of them, clear the half that says the least other
+    things, rounded up, subtle the one that does; in their own order. An edit says as much another thing as
+    its two sides differ in p_yes - p_no."""
+    wanted = {"subtle": 1, "clear": -(-len(edits) // 2), "gross": len(edits)}[strength]
+    mildest = sorted(edits, key=lambda edit: _width(claims, edit))[:wanted]
+    return tuple(edit for edit in edits if edit in mildest)
+
+
 def accuracies(claims: Sequence[Claim], answers: int) -> list[float | None]:
     """For each answer the mean of p_yes - p_no over what it claims, in [-1, 1]; None for one without claims."""
     return [_mean([claim.lead for claim in _standing(claims, k)]) for k in range(answers)]
@@ -82,9 +92,13 @@ def _picked(claims: Sequence[Claim], places: Sequence[int], pick: Pick) -> int:
 
 def _widest(claims: Sequence[Claim], edits: Edits) -> Edits:
     """The one edit between whose two sides the lead differs most, upward before downward."""
-    widest = max((*edits.up, *edits.down), key=lambda edit: abs(claims[edit.by].lead - claims[edit.claim].lead))
+    widest = max((*edits.up, *edits.down), key=lambda edit: _width(claims, edit))
     up = (widest,) if widest in edits.up else ()
     return Edits(edits.base, up, () if up else (widest,))
+
+
+def _width(claims: Sequence[Claim], edit: Edit) -> float:
+    return abs(claims[edit.by].lead - claims[edit.claim].lead)
 
 
 def _standing(claims: Sequence[Claim], answer: int) -> list[Claim]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from ..core.stage import Dropped, Row
-from .making import Writer, answer, made_by, together
+from .confirming import Aim, Strength
+from .making import Writer, answer, made_by
 from .topics_claims import Claim, alike
-from .topics_edits import Edit, Edits
+from .topics_edits import Edit, Edits, lessened
 
 MARKERS: Final = ("# Text", "# Edits", "Instead of:", "let it say:", "the edited text")
 """Words of the prompt that a rewrite must not hold."""
@@ -17,56 +18,99 @@ MARKERS: Final = ("# Text", "# Edits", "Instead of:", "let it say:", "the edited
 
 @final
 @dataclass(frozen=True)
+class _Side:
+    """The base answer, or it rewritten with these edits by this seed."""
+
+    text: str
+    edits: Sequence[Edit]
+    seed: int
+
+
+@final
+@dataclass(frozen=True)
 class Overwriter:
-    """Who rewrites, for which stage; `params` stand in each side's `made_by` beside its edits."""
+    """Who rewrites, for which stage, how badly, and where pairs are to lie; `params` stand in each side's `made_by`."""
 
     writer: Writer
     stage: str
     params: Mapping[str, Any]
     seed: int
+    aim: Aim
+    strength: Strength
 
-    async def sides(self, base: Row, edits: Edits, claims: Sequence[Claim]) -> tuple[Row, Row] | str:
-        """The base answer made better and made worse, or why a rewrite is no good. Raises CallError."""
-        better, worse = await together(
-            self._side(base, edits.base, edits.up, "topics overwritten by true ones", claims),
-            self._side(base, edits.base, edits.down, "topics overwritten by false ones", claims),
-        )
-        for side in (better, worse):
-            if isinstance(side, str):
-                return side
-        assert not isinstance(better, str) and not isinstance(worse, str)
-        return "both sides are alike" if alike(better["text"], worse["text"]) else (better, worse)
+    async def sides(self, base: Row, edits: Edits, claims: Sequence[Claim]) -> Row:
+        """The base answer made better and made worse. Raises Dropped for a poor rewrite or a margin out of reach."""
+        better = await self._side(base, edits.up, claims, self.seed)
 
-    async def _side(
-        self, base: Row, number: int, edits: Sequence[Edit], method: str, claims: Sequence[Claim]
-    ) -> Row | str:
+        async def make(strength: Strength, number: int) -> _Side:
+            worse = await self._side(base, lessened(claims, edits.down, strength), claims, self.seed + number)
+            if alike(better.text, worse.text):
+                raise Dropped("both sides are alike")
+            return worse
+
+        found = await self.aim.at(better.text, make, self.strength, text_of=lambda side: side.text)
+        params = {"candidate": edits.base, **self.params}
+        return {
+            "chosen": self._told(better, base, claims, "topics overwritten by true ones", params),
+            "rejected": self._told(
+                found.made, base, claims, "topics overwritten by false ones", params | self.aim.told(found)
+            ),
+            "judged_margin": found.margin, "overwrite_fallback": None, "overwrite_base": edits.base,
+            "overwrite_up": len(edits.up), "overwrite_down": len(found.made.edits),
+        }  # fmt: skip
+
+    async def _side(self, base: Row, edits: Sequence[Edit], claims: Sequence[Claim], seed: int) -> _Side:
+        if not edits:
+            return _Side(base["text"], (), seed)
         told = [_told(claims, edit) for edit in edits]
-        params = {"candidate": number, "edits": told, **self.params}
-        if not told:
-            return answer(base["text"], made_by(self.stage, "nothing to overwrite", params, base["model"], None))
-        verdict = await self.writer.verdict("rewrite", {"text": base["text"], "edits": told}, seed=self.seed)
-        if not verdict.ok:
-            return f"rewrite: {verdict.outcome.value}"
-        origin = made_by(self.stage, method, params, self.writer.model.name, self.seed)
-        return fault_of(verdict.value, base["text"]) or answer(verdict.value, origin)
+        text: str = await self.writer.says("rewrite", {"text": base["text"], "edits": told}, seed=seed)
+        if fault := fault_of(text, base["text"]):
+            raise Dropped(fault)
+        return _Side(text, edits, seed)
+
+    def _told(self, side: _Side, base: Row, claims: Sequence[Claim], method: str, params: Mapping[str, Any]) -> Row:
+        """A side as an answer that says how it came about."""
+        told = {**params, "edits": [_told(claims, edit) for edit in side.edits]}
+        if not side.edits:
+            return answer(side.text, made_by(self.stage, "nothing to overwrite", told, base["model"], None))
+        return answer(side.text, made_by(self.stage, method, told, self.writer.model.name, side.seed))
 
 
-def whole_answers(
-    candidates: Sequence[Row], scores: Sequence[float | None], stage: str, params: Mapping[str, Any]
-) -> tuple[Row, Row]:
-    """The best candidate and the worst; of equals the first. Raises Dropped when all score alike."""
-    there = {k: score for k, score in enumerate(scores) if score is not None}
-    best, worst = max(there, key=lambda k: there[k]), min(there, key=lambda k: there[k])
-    if best == worst:
-        raise Dropped("answers score alike", {"score": there[best], "why": params.get("why")})
-    chosen, rejected = (
-        answer(
-            candidates[k]["text"],
-            made_by(stage, "whole answer", {"candidate": k, "score": there[k], **params}, candidates[k]["model"], None),
-        )
-        for k in (best, worst)
-    )
-    return chosen, rejected
+@final
+@dataclass(frozen=True)
+class WholeAnswers:
+    """The best candidate against a worse one, for which stage and why; `scores` rank them, null = not ranked."""
+
+    candidates: Sequence[Row]
+    scores: Sequence[float | None]
+    stage: str
+    params: Mapping[str, Any]
+
+    async def sides(self, aim: Aim, strength: Strength) -> Row:
+        """Gross: the worst; clear: the one in the middle; subtle: the next best. Of equals the first.
+
+        Raises Dropped when all score alike, or for a margin out of reach.
+        """
+        there = {score: self.scores.index(score) for score in self.scores if score is not None}
+        best, *worse = [k for _, k in sorted(there.items(), reverse=True)]
+        if not worse:
+            raise Dropped("answers score alike", {"score": self.scores[best], "why": self.params["why"]})
+        places = {"subtle": worse[0], "clear": worse[len(worse) // 2], "gross": worse[-1]}
+
+        async def make(strength: Strength, number: int) -> int:
+            return places[strength]
+
+        text = str(self.candidates[best]["text"])
+        found = await aim.at(text, make, strength, text_of=lambda k: str(self.candidates[k]["text"]))
+        return {
+            "chosen": self._told(best, {}), "rejected": self._told(found.made, aim.told(found)),
+            "judged_margin": found.margin, "overwrite_fallback": self.params["why"], "overwrite_base": None,
+            "overwrite_up": None, "overwrite_down": None,
+        }  # fmt: skip
+
+    def _told(self, k: int, aim: Mapping[str, Any]) -> Row:
+        one, params = self.candidates[k], {"candidate": k, "score": self.scores[k], **self.params, **aim}
+        return answer(one["text"], made_by(self.stage, "whole answer", params, one["model"], None))
 
 
 def fault_of(text: str, base: str) -> str | None:

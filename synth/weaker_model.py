@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field
 
@@ -13,7 +13,11 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.readers import read_text
 from ..models.verdict import Verdict
-from .making import answer, answer_of, answered, made_by, messages_of, together
+from .confirming import JUDGED_MARGIN, PROMPTS, Aim, Strength, target_faults
+from .making import TEMPLATES, answer, answer_of, answered, made_by, messages_of, pictures_of, prompt_of
+
+DEGREES: Final[Mapping[Strength, float]] = {"subtle": 0.5, "clear": 1.0, "gross": 1.5}
+"""Times the temperature given, and one over it times the tokens where running out of them is kept."""
 
 
 @final
@@ -30,6 +34,7 @@ class WeakerModel(Map):
         Column("chosen", "the better answer"),
         Column("rejected", "the weaker model's answer"),
         Column("verdict", "always prefer"),
+        JUDGED_MARGIN,
     )
     paper = "house: a stronger model's answer over a weaker one's"
 
@@ -47,24 +52,50 @@ class WeakerModel(Map):
     """Whether a worse answer that ran out of tokens is kept: with few tokens that is what makes it worse."""
     most_tokens: Annotated[int, Field(ge=1)] = 2048
     """Most tokens of the better answer."""
+    judge: Annotated[str | None, ModelOf("chat")] = None
+    """Rates both answers where a target margin is given."""
+    strength: Strength = "clear"
+    """How much the weaker model is held back: clear is as given here; subtle halves the temperature, gross has half as
+    much again, at most 2; where `cut_off` is keep, subtle has twice the tokens and gross two thirds."""
+    target_margin: tuple[float, float] | None = None
+    """Least and greatest margin, in points of 10, that a judge's ratings of both answers may have: the weaker model is
+    asked again, held back more or less, until an answer fits; null = no rating."""
+    tries: Annotated[int, Field(ge=1)] = 3
+    """Most answers of the weaker model for a target margin."""
+
+    def faults(self) -> Sequence[str]:
+        return target_faults(self.target_margin, self.judge)
+
+    def materials(self) -> tuple[str, ...]:
+        return TEMPLATES.digests(PROMPTS) if self.target_margin else ()
 
     def columns_read(self) -> tuple[str, ...]:
         return ("prompt", "images?") if self.writer else ("prompt", "chosen", "images?")
 
     def calls_a_row(self) -> float:
-        return 2.0 if self.writer else 1.0
+        return float(self.writer is not None) + (1 + 2 * self.tries if self.target_margin else 1)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         messages = messages_of(row)
-        if self.writer is None:
-            answer_of(row)
-        better, worse = await together(self._better(row, messages, ctx), self._worse(messages, ctx))
-        if " ".join(better["text"].split()) == " ".join(worse["text"].split()):
-            raise Dropped("both answers are the same")
-        return [{"chosen": better, "rejected": worse, "verdict": "prefer"}]
+        better = await self._better(row, messages, ctx)
+
+        async def make(strength: Strength, number: int) -> tuple[str, dict[str, Any]]:
+            said, params = await self._worse(messages, strength, ctx.seed + number, ctx)
+            if better["text"].split() == said.split():
+                raise Dropped("both answers are the same")
+            return said, params
+
+        judge = ctx.models[self.judge] if self.judge else None
+        aim = Aim(judge, prompt_of(row), self.target_margin, self.tries, pictures_of(row))
+        found = await aim.at(better["text"], make, self.strength, text_of=lambda made: made[0])
+        (text, params), seed = found.made, ctx.seed + found.tries - 1
+        origin = made_by(self.name, "weaker", params | aim.told(found), ctx.models[self.weak].name, seed)
+        worse = answer(text, origin)
+        return [{"chosen": better, "rejected": worse, "verdict": "prefer", "judged_margin": found.margin}]
 
     async def _better(self, row: Row, messages: Sequence[dict[str, Any]], ctx: Context) -> Row:
         if self.writer is None:
+            answer_of(row)
             return dict(row["chosen"])
         model = ctx.models[self.writer]
         params = {"temperature": 0.7, "max_tokens": self.most_tokens}
@@ -72,16 +103,18 @@ class WeakerModel(Map):
         said = _sound("chosen", verdict)
         return answer(said, made_by(self.name, "stronger", params, model.name, ctx.seed))
 
-    async def _worse(self, messages: Sequence[dict[str, Any]], ctx: Context) -> Row:
-        model = ctx.models[self.weak]
-        params = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
-        read = _read_cut if self.cut_off == "keep" else read_text
+    async def _worse(
+        self, messages: Sequence[dict[str, Any]], strength: Strength, seed: int, ctx: Context
+    ) -> tuple[str, dict[str, Any]]:
+        """What the weaker model says, and how it was sampled."""
+        cut, degree = self.cut_off == "keep", DEGREES[strength]
+        temperature = min(self.temperature * degree, 2.0)
+        tokens = max(1, round(self.max_tokens / degree)) if cut else self.max_tokens
+        read, weak = _read_cut if cut else read_text, ctx.models[self.weak]
         verdict = await answered(
-            model, messages, read, temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens,
-            seed=ctx.seed,
-        )  # fmt: skip
-        said = _sound("rejected", verdict)
-        return answer(said, made_by(self.name, "weaker", params, model.name, ctx.seed))
+            weak, messages, read, temperature=temperature, top_p=self.top_p, max_tokens=tokens, seed=seed
+        )
+        return _sound("rejected", verdict), {"temperature": temperature, "top_p": self.top_p, "max_tokens": tokens}
 
 
 def _sound(side: str, verdict: Verdict) -> str:

@@ -161,7 +161,7 @@ def test_a_weaker_answer_is_rejected() -> None:
     assert found["rejected"] == {
         "text": "Maybe 40?", "turns": None, "image": None, "model": "weak",
         "made_by": {"stage": "synth.weaker_model", "method": "weaker", "model": "weak", "seed": 7,
-                    "params": '{"max_tokens":1024,"temperature":1.0,"top_p":null}'},
+                    "params": '{"max_tokens":1024,"strength":"clear","temperature":1.0,"top_p":null}'},
     }  # fmt: skip
     assert len(weak.asked) == 1 == WeakerModel().calls_a_row()
 

@@ -74,16 +74,17 @@ def test_rows_in_full() -> None:
         return {"text": text, "turns": None, "image": None, "model": model, "made_by": origin}
 
     other = {"verdict": "prefer", "mask_rate": None, "similarity_raw": None, "similarity": 0.0, "mask_faults": []}
+    other["judged_margin"] = None
     assert found == [
         {
             "rejected": made(AGAIN, "paraphrase", {"mask_rate": 0.0, "masked": None, "similarity": 0.95}, "scripted"),
             "verdict": "tie", "mask_rate": 0.0, "similarity_raw": 0.95, "similarity": pytest.approx(0.86),
-            "mask_faults": [],
+            "mask_faults": [], "judged_margin": None,
         },
         {
             "rejected": made(FILLED, "fill", {"mask_rate": 0.3, "masked": gapped, "similarity": 0.5}, "scripted"),
             "verdict": "prefer", "mask_rate": 0.3, "similarity_raw": 0.5, "similarity": pytest.approx(0.5),
-            "mask_faults": [],
+            "mask_faults": [], "judged_margin": None,
         },
         {"rejected": made("Bread, mostly.", "random other prompt", {"similarity": 0}, None), **other},
         {"rejected": made("In June.", "random other prompt", {"similarity": 0}, None), **other},

@@ -81,7 +81,7 @@ def test_a_row_in_full() -> None:
     origins = [made[side].pop("made_by") for side in ("chosen", "rejected")]
     params = [json.loads(origin.pop("params")) for origin in origins]
     settings = {"alternative": "best", "candidate": 0, "mode": "max_all_claim"}
-    assert params == [settings | {"edits": []}, settings | {"edits": edits}]
+    assert params == [settings | {"edits": []}, settings | {"edits": edits, "strength": "gross"}]
     assert origins == [
         {"stage": "synth.overwrite_topics", "method": "nothing to overwrite", "model": "m", "seed": None},
         {
@@ -107,7 +107,7 @@ def test_a_row_in_full() -> None:
         ],
         "claims_score": [pytest.approx((0.96 + 0.8 + 0.6) / 3), pytest.approx((-0.9 - 0.6 + 0.6) / 3)],
         "claims_outcome": ["ok", "ok"],
-        "overwrite_fallback": None, "overwrite_base": 0, "overwrite_up": 0, "overwrite_down": 3,
+        "overwrite_fallback": None, "overwrite_base": 0, "overwrite_up": 0, "overwrite_down": 3, "judged_margin": None,
     }  # fmt: skip
     rewrite = next(text for text in model.asked if "# Edits" in text)
     assert f"1. Instead of: {PARIS}\n   let it say: {ROME}" in rewrite and "3. Instead of" in rewrite
@@ -155,7 +155,7 @@ def test_a_poor_rewrite_falls_back_to_whole_answers(rewrite: str | Reply, why: s
     origin = made["rejected"]["made_by"]
     assert (origin["method"], json.loads(origin["params"])["why"]) == ("whole answer", why)
     dropped, _ = overwritten(told, FIRST, SECOND, fallback="drop")
-    assert dropped == Drop(why)
+    assert dropped.reason == why
 
 
 def test_without_enough_claims_that_differ_whole_answers_stand() -> None:
