@@ -10,6 +10,7 @@ import pyarrow as pa
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from .confirming import PROMPTS, confirmed
+from .kin import kin_among
 from .making import TEMPLATES, answer_of, pictures_of, prompt_of
 from .verifiers import MaybeVerifier, reference_columns, reference_of
 from .verifying import Verifier
@@ -22,8 +23,8 @@ class ConfirmWorse(Map):
 
     With a verifier, chosen must first be right and rejected wrong; with `judge: null` that is enough.
     Ties (`verdict: tie`) pass unasked: they claim nothing; so do pairs as they were read, where made pairs
-    stand among them and `made_only` is set. The judge should not be the model that made the
-    negative, for models favour what they wrote.
+    stand among them and `made_only` is set. The judge should not be of the family of a model that made
+    either side, for models favour what they and their kin write: a warning tells.
     """
 
     reads = ("prompt", "chosen", "rejected", "verdict?", "images?", "{reference}?")
@@ -65,14 +66,17 @@ class ConfirmWorse(Map):
         return 2.0 if self.judge else 0.0
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
-        if row.get("verdict") == "tie" or (self.made_only and not _made(row)):
+        origins = [origin for side in ("chosen", "rejected") if (origin := (row[side] or {}).get("made_by"))]
+        if row.get("verdict") == "tie" or (self.made_only and not origins):
             return [{"confirmed_p": None}]
         sides = answer_of(row), answer_of(row, "rejected")
         if self.verifier is not None:
             await self._verified(row, self.verifier, *sides)
         if self.judge is None:
             return [{"confirmed_p": None}]
-        found = await confirmed(ctx.models[self.judge], prompt_of(row), *sides, pictures_of(row))
+        judge = ctx.models[self.judge]
+        kin_among(self.name, judge.name, tuple(origin["model"] for origin in origins if origin["model"]))
+        found = await confirmed(judge, prompt_of(row), *sides, pictures_of(row))
         if found.fault:
             raise Dropped(found.fault, {"confirmed_p": found.p})
         return [{"confirmed_p": found.p}]
@@ -84,7 +88,3 @@ class ConfirmWorse(Map):
             raise Dropped(f"not verified: chosen is {good.result}", {"why": good.why})
         if bad.result != "wrong":
             raise Dropped(f"not verified: rejected is {bad.result}", {"why": bad.why})
-
-
-def _made(row: Row) -> bool:
-    return any((row[side] or {}).get("made_by") for side in ("chosen", "rejected"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -86,6 +87,17 @@ def test_somebody_must_confirm() -> None:
     assert ConfirmWorse(judge=None).faults() == ["nobody confirms; give it a judge or a verifier"]
     assert ConfirmWorse().faults() == () and "reference" not in ConfirmWorse().columns_read()
     assert "reference" in ConfirmWorse(verifier="formula").columns_read()
+
+
+def test_pitfall_a_judge_of_the_teachers_family_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """It overstates what its kin has revised; who made neither side is no reason to warn, nor is a rule."""
+    origins = {name: made_by("synth.reference_feedback", "refine", {}, name, None) for name in ("qwen-7b", "yi-34b")}
+    judge = Scripted(judged("A", "B"), "qwen-max")
+    for maker, warned in ((origins["yi-34b"], False), (made_by("synth.x", "rule", {}, None, 7), False),
+                          (origins["qwen-7b"], True)):  # fmt: skip
+        with caplog.at_level(logging.WARNING, "rather.synth"):
+            ran(ConfirmWorse(), ROW | {"chosen": ROW["chosen"] | {"made_by": maker}}, [], judge=judge)
+        assert ("the judge qwen-max is of one family with qwen-7b" in caplog.text) == warned
 
 
 def test_an_answer_is_aimed_at_a_margin() -> None:
