@@ -40,7 +40,7 @@ def actor(fresh: list[str], **revised: list[str]) -> tuple[Any, dict[str, Iterat
     return rule, turns
 
 
-def test_usefulness_is_what_a_critique_adds_to_answering_anew() -> None:
+def test_pitfall_usefulness_is_what_a_critique_adds_to_answering_anew() -> None:
     stage = RefineSuccess(model="judge", of="pair", k=4, baseline=4)
     rule, _ = actor(["A: 18", "A: 20", "A: 20", "A: 20"], Take=["A: 18", "18", "A: 26", "$18"], Nice=["A: 26"])
     found, model = judged(stage, batch(), rule)
@@ -96,7 +96,9 @@ def test_rows_without_a_reference_or_a_critique_are_null() -> None:
         ("Check it.", "#### 18", "26", False),
     ],
 )
-def test_a_critique_that_tells_the_result_is_marked(critique: str, reference: str, shown: str, said: bool) -> None:
+def test_pitfall_a_critique_that_tells_the_result_is_marked(
+    critique: str, reference: str, shown: str, said: bool
+) -> None:
     assert leaks(critique, reference, shown) is said
 
 

@@ -45,7 +45,7 @@ def test_verdicts_and_their_truth(tmp_path: Path) -> None:
     assert values(facts["groups"][1]["measures"])["true verdicts"] == 1.0
 
 
-def test_what_revisions_make_of_them(tmp_path: Path) -> None:
+def test_pitfall_the_harm_to_right_answers_is_told_apart(tmp_path: Path) -> None:
     told = values(found(tmp_path, VERDICTS | REVISED)["measures"])
     assert told["right revisions"] == 0.6875
     assert told["change by revising"] == pytest.approx((1.0 + 0.5 + 0.0 - 0.75) / 4, abs=1e-4)

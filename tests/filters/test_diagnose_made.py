@@ -33,7 +33,7 @@ def values(facts: Any) -> dict[str, float | None]:
     return {line["measure"]: line["value"] for line in facts["measures"]}
 
 
-def test_pass_rates_by_length_and_margin() -> None:
+def test_pitfall_the_check_keeps_easy_pairs() -> None:
     table = checked(
         [
             ("pass", 12, 10, 0.1), ("pass", 20, 10, -3.0), ("fail", 30, 10, 0.2),
@@ -51,7 +51,7 @@ def test_pass_rates_by_length_and_margin() -> None:
     assert Rubrics(margin="none").sink(TableFrame(table), SinkContext("."))["measures"][-1]["value"] == 0.0
 
 
-def test_a_pass_rate_that_follows_length_is_told() -> None:
+def test_pitfall_a_pass_rate_that_follows_length_is_told() -> None:
     """Pitfall: a rubric that only says "longer" passes where chosen is longer, and only there."""
     longer = [("pass", 30, 10, None)] * 40 + [("fail", 10, 30, None)] * 40
     even = [("pass", 30, 10, None)] * 40 + [("pass", 10, 30, None)] * 40
@@ -65,7 +65,7 @@ def test_a_pass_rate_that_follows_length_is_told() -> None:
     assert nothing["rows"] == 0 and nothing["measures"][0]["value"] is None
 
 
-def test_only_what_passed_goes_on() -> None:
+def test_pitfall_rubrics_that_did_not_pass_go_no_further() -> None:
     batch = pa.table({"consistency": pa.array(["pass", "fail", "parse_error", None])})
     assert ConsistentRubric().why_drop(batch).to_pylist() == [
         None, "rubric: fail", "rubric: parse_error", "rubric: not checked",

@@ -10,7 +10,7 @@ import pytest
 from rather.synth.refusal_texts import REFUSALS
 from rather.synth.sandbox import sandbox_fault
 
-from .faking import calls, faked, written
+from .faking import Script, calls, faked, written
 
 SUMS = ["What is 2 + 3?", "What is 4 + 5?"]
 SHUT_IN = pytest.mark.skipif(sandbox_fault() is not None, reason="programs cannot be shut in on this machine")
@@ -63,23 +63,35 @@ def test_weaker_model(tmp_path: Path) -> None:
     assert calls(view) == 3 * 2 and lost(view) == {"not confirmed: judged a tie": 1}
 
 
-def test_ilf(tmp_path: Path) -> None:
-    rows = {"prompt": SUMS, "chosen": ["Six.", "Many."], "feedback": ["It is one less.", "Say how many."]}
-    refined = ["Five of them.", "It is 5.", "Five, I think.", "Five.", "5, that is."]
+def refined_script(better: str) -> Script:
+    """Five refinements, of which one heeds the feedback; who compares prefers the answer given, in both orders."""
     told = "# New text\nIt is 5."
-    heeds = [
+    heeds: list[tuple[str | list[str], str]] = [
         (["incorporate the feedback? Answer", told], "Yes"),
         (["taken up", "It is 5."], "Yes"),
         ("Yes or No", "No"),
     ]
-    script = [
-        *prefers("It is 5.", "Nine, all told."), *heeds, ("True", "False"),
+    refined = ["Five of them.", "It is 5.", "Five, I think.", "Five.", "5, that is."]
+    return [
+        *prefers(better, "Nine, all told."), *heeds, ("True", "False"),
         ("heeds the feedback and is better", refined),
     ]  # fmt: skip
-    view = faked("ilf", {name: values[:1] for name, values in rows.items()}, tmp_path, script)
+
+
+FIRST = {"prompt": SUMS[:1], "chosen": ["Six."], "feedback": ["It is one less."]}
+
+
+def test_ilf(tmp_path: Path) -> None:
+    view = faked("ilf", FIRST, tmp_path, refined_script("It is 5."))
     [row] = written(tmp_path)
     assert (row["chosen"], row["rejected"], row["feedback"]) == ("It is 5.", "Six.", "It is one less.")
     assert row["refinement_score"] == pytest.approx(3 / 5) and row["n_refinements"] == 5 and calls(view) == 32
+
+
+def test_pitfall_ilf_heeding_is_not_being_better(tmp_path: Path) -> None:
+    """The refinement that heeds the feedback most is no pair where a judge holds the first answer better."""
+    view = faked("ilf", FIRST, tmp_path, refined_script("Six."))
+    assert written(tmp_path) == [] and lost(view) == {"not confirmed: judged better": 1} and calls(view) == 32
 
 
 @SHUT_IN

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from rather.core.stage import Drop
-from rather.filters.balance import Balance
 from rather.models.causal_lm import CausalLMSpec, Tokens
 from rather.models.fake_scorers import FakeCausalLMSpec
 from rather.models.talks import Talk
@@ -18,7 +16,6 @@ from rather.synth.critique_views import CritiqueViews
 from rather.synth.localise import Localise, likelier_spans
 
 from ..judges import FakeContext, pairs
-from ..narrows import narrow_of
 from .scripted import ran, row_of
 
 RESPONSE = "The answer is 26 eggs."
@@ -72,20 +69,26 @@ def test_the_threshold_is_a_ratio() -> None:
     lm = Lm({"26": 0.8, "The": 0.58})
     assert len(localised(lm, [critique(JUDGMENT)], [RESPONSE])["spans"][0]) == 2
     assert len(localised(lm, [critique(JUDGMENT)], [RESPONSE], threshold=1.2)["spans"][0]) == 1
-    assert localised(lm, [critique(JUDGMENT)], [RESPONSE], threshold=2.0)["spans"] == [[]], "an omission has no span"
+    assert localised(lm, [critique(JUDGMENT)], [RESPONSE], threshold=2.0)["spans"] == [[]]
 
 
-def test_a_judgment_that_quotes_raises_what_it_quotes() -> None:
+def test_pitfall_a_judgment_of_an_omission_gives_no_span() -> None:
+    """No word of the response becomes likelier by it: an empty list, which is not the null of what was not read."""
+    found = localised(Lm({}), [critique(JUDGMENT)], [RESPONSE])
+    assert found == {"spans": [[]], "flagged_share": [0.0], "localise_outcome": ["ok"]}
+
+
+def test_pitfall_a_judgment_that_quotes_raises_what_it_quotes() -> None:
     found = localised(Lm({"26": 0.9}), [critique("It says 26.")], [RESPONSE])
     assert [span["kind"] for span in found["spans"][0]] == ["quoted"]
 
 
-def test_tokens_must_stand_in_the_same_places() -> None:
+def test_pitfall_tokens_must_stand_in_the_same_places() -> None:
     found = localised(Lm({"26": 0.9}, other_tokens=True), [critique(JUDGMENT)], [RESPONSE])
     assert found["localise_outcome"] == ["misaligned"] and found["spans"] == [None] == found["flagged_share"]
 
 
-def test_satisfactory_rows_are_a_control() -> None:
+def test_pitfall_tokens_are_marked_for_any_judgment_so_there_is_a_control() -> None:
     lm, judgments = Lm({"26": 0.9}), [None, critique(" "), critique(JUDGMENT)]
     responses = [RESPONSE, RESPONSE, "word " * 30]
     found = localised(lm, judgments, responses)
@@ -186,37 +189,3 @@ def test_an_improved_answer_beats_the_response() -> None:
     assert ran(stage, ROW | {"better": " "}, [])[0] == Drop("no improved answer")
     assert ran(stage, ROW | {"better": "18", "critique": None}, [])[0] == Drop("satisfactory")
     assert CritiqueViews(form="pairs").faults() and CritiqueViews(improved="better").faults()
-
-
-def balanced(tmp_path: Path, values: list[Any], **options: Any) -> list[Any]:
-    table = {"value": pa.array(values), "id": pa.array([f"row{k}" for k in range(len(values))])}
-    reasons = Balance(column="value", **options).select(narrow_of(tmp_path, table)).to_pylist()
-    assert set(reasons) <= {None, "too many of one value"}
-    return [value for value, reason in zip(values, reasons, strict=True) if reason is None]
-
-
-def test_verdicts_are_evened_out(tmp_path: Path) -> None:
-    values = ["wrong"] * 12 + ["right"] * 4
-    assert sorted(balanced(tmp_path, values)) == ["right"] * 4 + ["wrong"] * 4
-    assert sorted(balanced(tmp_path, values, ratio=2)) == ["right"] * 4 + ["wrong"] * 8
-    kept = balanced(tmp_path, [True, False, None, True])
-    assert sorted(map(str, kept)) == ["False", "None", "True"]
-    assert balanced(tmp_path, ["one"] * 5) == ["one"] * 5
-
-
-def test_satisfactory_rows_are_a_quarter_of_the_others(tmp_path: Path) -> None:
-    values = ["align_p"] * 30 + ["align_n"] * 20 + ["misalign"] * 20
-    kept = balanced(tmp_path, values, thin="align_p", against="misalign", ratio=0.25)
-    assert {v: kept.count(v) for v in set(kept)} == {"align_p": 5, "align_n": 20, "misalign": 20}
-    assert balanced(tmp_path, values, thin="align_p", ratio=0.5).count("align_p") == 20
-    assert balanced(tmp_path, values, thin="absent", ratio=0.5) == values
-    assert Balance(ratio=0.5).faults() and Balance(against="x").faults() and not Balance().faults()
-
-
-def test_which_rows_stay_follows_the_seed_alone(tmp_path: Path) -> None:
-    table = {"value": pa.array(["a"] * 40 + ["b"] * 10), "id": pa.array([f"row{k}" for k in range(50)])}
-
-    def kept(seed: int) -> list[Any]:
-        return Balance(column="value", seed=seed).select(narrow_of(tmp_path, table)).to_pylist()
-
-    assert kept(0) == kept(0) != kept(1)

@@ -59,7 +59,7 @@ def test_feedback_is_asked_for_once_and_shared() -> None:
     assert all("tides" not in text for text in refining), "no content of the seed reaches the revision"
 
 
-def test_feedback_too_specific_is_warned_of() -> None:
+def test_pitfall_feedback_carries_over_to_any_subject() -> None:
     """Pitfall: feedback bound to the seed's subject leaks it; transferable qualities are asked for."""
     _, model = ran(ReferenceFeedback(new=2), SEED, script())
     assert all("carry over to any subject" in text for text in model.asked if "What makes this" in text)

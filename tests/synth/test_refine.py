@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from rather.synth.refine_select import WORDINGS
 from rather.synth.sandbox import sandbox_fault
 
 from ..judges import with_chances
-from .scripted import Script, ran, real_pairs, row_of, texts
+from .scripted import Script, ran, row_of, texts
 
 ROW = row_of("Summarise: it rained all day in Bath.", chosen="Weather.", critique={"text": "Say where it was."})
 DRAWN = "Write an answer to the prompt that heeds"
@@ -66,8 +64,8 @@ def test_five_wordings_two_of_them_with_true_and_false() -> None:
     assert sum(text.lower().count("new text incorporate the feedback?") == 2 for text in asked) <= 1
 
 
-def test_the_score_is_the_mean_over_wordings() -> None:
-    """p = 0.9, 0.8, 0.7 for yes and 0.6, 0.5 for true: their mean is 0.7. A leading space is no other answer."""
+def test_pitfall_a_yes_with_a_space_before_it_is_a_yes() -> None:
+    """The score is the mean over wordings: p = 0.9, 0.8, 0.7 for yes and 0.6, 0.5 for true: their mean is 0.7."""
     chances = [("Once more", "Yes", 0.8), ("taken up", "Yes", 0.7), ("with one word", "True", 0.6),
                ("Is this statement", "True", 0.5), ("Answer Yes or No", "Yes", 0.9)]  # fmt: skip
     script: list[Any] = [(DRAWN, "Rain in Bath.")]
@@ -112,7 +110,7 @@ def test_unsound_refinements_are_drawn_anew() -> None:
     assert none == Drop("no sound refinement", {"drawn": 2})
 
 
-def test_the_nearest_to_the_feedback_by_embedding() -> None:
+def test_pitfall_likeness_by_embedding_favours_what_quotes_the_feedback() -> None:
     encoder = StaticSpec().load()
     drawn = ["Say where it was: Bath.", "Cats sleep a lot."]
     [found], model = ran(Refine(samples=2, select="embedding", encoder="static"), ROW, [(DRAWN, drawn)], static=encoder)
@@ -218,13 +216,3 @@ def test_programs_that_fail_and_programs_that_passed_before() -> None:
     right, model = ran(TESTED, CODE | {"rejected": {"text": PROGRAMS[0]}}, [])
     assert right == Drop("the answer is right already") and model.asked == []
     assert ran(TESTED, CODE | {"tests": None}, [])[0] == Drop("no reference")
-
-
-def test_real_answers_are_refined(data: Path) -> None:
-    for row in real_pairs(data, "llmbar.jsonl"):
-        row |= {"critique": {"text": "It does not do what was asked."}}
-        better = row["chosen"]["text"]
-        script = [*heeding({f"\n{better[:40]}": 0.75}), (DRAWN, better)]
-        [found], _ = ran(Refine(samples=1, answer="rejected"), row, script)
-        assert found["chosen"]["text"] == better.strip() and found["rejected"] == row["rejected"]
-        assert math.isclose(found["refinement_score"], 0.75)

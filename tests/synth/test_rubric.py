@@ -79,7 +79,7 @@ def test_another_is_written_until_the_judge_agrees() -> None:
         ([(WRITING, said({"kind": "vow", "criterion": "x"}))], "unparsable", "parse_error"),
     ],
 )
-def test_what_never_passes_is_dropped_or_kept_apart_never_mixed(
+def test_pitfall_rubrics_that_fail_label_consistency_are_kept_apart(
     script: list[Any], fault: str, consistency: str
 ) -> None:
     found, _ = ran(stage(max_tries=2), ROW, script)
@@ -89,7 +89,7 @@ def test_what_never_passes_is_dropped_or_kept_apart_never_mixed(
     assert (kept["failed_rubric"] is not None) == (fault in ("inconsistent", "judge unparsable"))
 
 
-def test_a_rubric_that_only_says_longer_fails_the_length_check() -> None:
+def test_pitfall_a_rubric_that_only_says_longer_fails() -> None:
     """Pitfall: such a rubric passes the label check; without the texts it should decide nothing, and does."""
     row = row_of("Why is the sky blue?", chosen="Because of Rayleigh scattering in the air.", rejected="It is.")
     longer = {"kind": "principle", "criterion": "The explanation is detailed and long."}
@@ -105,7 +105,7 @@ def test_a_rubric_that_only_says_longer_fails_the_length_check() -> None:
     assert found[0]["consistency"] == "pass" and len(model.asked) == 3, "pairs of like length need no check"
 
 
-def test_criteria_do_not_give_an_answer_away() -> None:
+def test_pitfall_criteria_give_no_answer_away() -> None:
     """Pitfall: rubrics written with the answers in view leak them."""
     answer = "A prime has exactly two divisors, one and itself, so three is one."
     reply = {"items": [
@@ -152,7 +152,7 @@ def test_real_pairs(data: Path) -> None:
         assert made["consistency"] == "pass" and len(made["rubric"]) == 2
 
 
-def test_rows_to_train_on_do_without_what_they_must_not_see() -> None:
+def test_pitfall_the_generator_is_trained_without_answers() -> None:
     """Pitfall: a generator that sees answers leaks them; it is trained on the prompt alone."""
     lines = [{"id": "h1", "criterion": "It is one word.", "weight": None, "kind": "hard_rule"}]
     row = ROW | {"rubric": lines}

@@ -9,7 +9,7 @@ import pytest
 from rather.core.paid import Reply
 from rather.core.stage import Drop
 from rather.synth.summaries import Summaries
-from rather.synth.summary_scores import Checked, contrasts, facts_by_sentence, sentences_of
+from rather.synth.summary_scores import DIMENSIONS, Checked, contrasts, facts_by_sentence, sentences_of
 
 from .scripted import Scripted, ran, row_of, texts
 
@@ -62,12 +62,34 @@ def test_the_row_in_full() -> None:
     assert found[0]["rejected"]["made_by"]["seed"] == 8
 
 
-def test_key_facts_are_extracted_once_and_frozen() -> None:
+def test_pitfall_key_facts_are_extracted_once_and_frozen() -> None:
     """Pitfall: key facts found anew for each summary make completeness incomparable."""
     _, model = ran(Summaries(samples=2), ROW, script())
     assert sum("You extract the key facts" in text for text in model.asked) == 1
     shown = [text.split("# Key facts")[1].split("# Sentences")[0] for text in model.asked if "You align" in text]
     assert len(shown) == 2 and shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(("idle", "lead"), [(3, 0.25), (1, None)])
+def test_pitfall_most_of_a_lead_may_be_conciseness(idle: int, lead: float | None) -> None:
+    """Idle sentences beside one that carries all: conciseness is 1 / (1 + idle), the rest stays 1.
+
+    Three of them: (1 - 1/4) / 3 = 0.25 of a lead, told by dimension. One: (1 - 1/2) / 3 = 0.17, too little alone.
+    """
+    poor = " ".join([POOR[:19], *["Men like it."] * idle])
+    said = script(summaries=["It opened in 1901 for two million.", poor])
+    said[:0] = [
+        (["You check a summary", "for two million."], entries(error=["none"])),
+        (["You check a summary", poor[:18]], entries(error=["none"] * (1 + idle))),
+        ("You align key facts", entries(sentences=[[1], [1]])),
+    ]
+    found, _ = ran(Summaries(samples=2), ROW, said)
+    if lead is None:
+        assert isinstance(found, Drop) and found.reason == "no summary good and far enough ahead"
+        return
+    [row] = found
+    leads = [row[f"chosen_{name}"] - row[f"rejected_{name}"] for name in DIMENSIONS]
+    assert leads == [0.0, 0.0, 0.75] and row["margin"] == pytest.approx(lead)
 
 
 def test_the_shares_by_hand() -> None:
