@@ -45,10 +45,7 @@ def opened(spec: DiffusersSpec) -> Any:
         hint = "name a folder with model_index.json and safetensors weights, or such a repository on the Hub"
         raise InputError(cause, hint=hint) from error
     pipe.set_progress_bar_config(disable=True)
-    if spec.vae_slicing:
-        pipe.vae.enable_slicing()
-    if spec.vae_tiling:
-        pipe.vae.enable_tiling()
+    _save_memory(pipe, vae_slicing=spec.vae_slicing, vae_tiling=spec.vae_tiling)
     return _placed(pipe, device, spec.offload)
 
 
@@ -154,6 +151,15 @@ def located(path: str) -> tuple[str, str | None, str]:
     if not name:
         raise InputError(f"no weights {path}", hint="give a file, or OWNER/REPOSITORY/FILE of the Hub")
     return f"{owner}/{name}", within or None, file
+
+
+def _save_memory(pipe: Any, *, vae_slicing: bool, vae_tiling: bool) -> None:
+    for option, wanted in (("vae_slicing", vae_slicing), ("vae_tiling", vae_tiling)):
+        turn_on = getattr(getattr(pipe, "vae", None), option.replace("vae", "enable"), None)
+        if wanted and turn_on is None:
+            raise InputError(f"{type(pipe).__name__} has nothing that {option} could turn on", hint="leave it out")
+        if wanted:
+            turn_on()
 
 
 def _placed(pipe: Any, device: str, offload: str) -> Any:

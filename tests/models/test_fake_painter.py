@@ -14,7 +14,7 @@ from rather.core.paid import Reply
 from rather.models.fake_painter import FakePainterSpec
 from rather.models.painter import Nag, Sampling, paint, painting_request
 
-from ..pictures import pixels, png, sharpness
+from ..pictures import mask, pixels, png, sharpness
 
 
 class Direct:
@@ -67,6 +67,14 @@ def test_a_reference_shows_through_and_its_blur_with_it() -> None:
     assert distance(sharp) < 0.6 * distance(painted())
     over = [distance(painted(image=png(), sampling=Sampling(strength=s))) for s in (0.2, 0.5, 0.9)]
     assert over == sorted(over) and over[0] < 0.5 * over[2]
+
+
+def test_by_a_mask_the_picture_is_painted_over_there_alone() -> None:
+    asked = {"image": png(), "mask": mask(24), "sampling": Sampling(strength=0.9)}
+    once, before = painted(**asked), pixels(png()).astype(int)
+    assert once == painted(**asked) != painted(**asked | {"mask": mask(30)}) and once != painted(seed=2, **asked)
+    off = abs(pixels(once) - before)
+    assert off.shape == (40, 48, 3) and off[:, :24].max() <= 3 < off[:, 24:].max(), "but for the brushwork"
 
 
 def test_a_word_of_the_negative_prompt_is_not_drawn() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rather.core.errors import CallRefused, InputError
 from rather.models.painter import Sampling, painting_request, picture_in
+from rather.models.painter_loading import _device, _dtype, _placed, _save_memory
 
 from .. import tiny_pipelines
 from ..painters import TEXT, ask, pictures, spec
 from ..pictures import pixels, png
 
-pytest.importorskip("torch", reason="torch is not installed (rather[images])")
+torch = pytest.importorskip("torch", reason="torch is not installed (rather[images])")
 pytest.importorskip("diffusers", reason="diffusers is not installed (rather[images])")
 
 
@@ -62,6 +64,51 @@ def test_requests_share_a_batch_and_keep_their_seeds(sd: Path) -> None:
         assert abs(pixels(one).astype(int) - pixels(other)).max() <= 1
 
 
+@pytest.mark.full
+def test_memory_options_change_no_picture(sd: Path) -> None:
+    asked = [painting_request(f"a {word} dog", k, Sampling()) for k, word in enumerate(("red", "blue", "old"))]
+    usual = pictures(spec(sd), *asked)
+    for options in ({"vae_slicing": True}, {"vae_slicing": True, "batch": 3}, {"vae_tiling": True}):
+        found = pictures(spec(sd, **options), *asked)
+        assert max(abs(pixels(a).astype(int) - pixels(b)).max() for a, b in zip(usual, found, strict=True)) <= 1
+    assert pictures(spec(sd, dtype="bfloat16"), asked[0])[0] != usual[0], "the dtype is that asked for"
+
+
+def test_memory_is_saved_as_asked_or_it_is_said() -> None:
+    turned = list[Any]()
+    vae = SimpleNamespace(enable_slicing=lambda: turned.append("slicing"))
+    saving = SimpleNamespace(
+        vae=vae,
+        to=turned.append,
+        enable_model_cpu_offload=lambda device: turned.append(("model", device)),
+        enable_sequential_cpu_offload=lambda device: turned.append(("sequential", device)),
+    )
+    _save_memory(saving, vae_slicing=True, vae_tiling=False)
+    for offload in ("none", "model", "sequential"):
+        assert _placed(saving, "cuda:1", offload) is saving
+    assert turned == ["slicing", "cuda:1", ("model", "cuda:1"), ("sequential", "cuda:1")]
+    with pytest.raises(InputError, match="nothing that vae_tiling could turn on"):
+        _save_memory(saving, vae_slicing=False, vae_tiling=True)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "half", "mps", "found"),
+    [
+        (True, True, False, ("cuda", "bfloat16")),
+        (True, False, True, ("cuda", "float16")),
+        (False, False, True, ("mps", "float16")),
+        (False, False, False, ("cpu", "float32")),
+    ],
+)
+def test_device_and_dtype_are_found(
+    cuda: bool, half: bool, mps: bool, found: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: half)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert (_device("auto"), _dtype(_device("auto"))) == found and _device("cuda:1") == "cuda:1"
+
+
 def test_what_nobody_waits_for_is_not_painted(sd: Path) -> None:
     async def calls() -> tuple[bytes, int]:
         backend = spec(sd).load()
@@ -104,7 +151,6 @@ def test_what_does_not_load_is_said(sd: Path, tmp_path: Path) -> None:
 def test_pickled_weights_are_not_read(sd: Path, tmp_path: Path) -> None:
     import shutil
 
-    import torch
     from safetensors.torch import load_file
 
     for part in ("unet/diffusion_pytorch_model", "text_encoder/model"):
