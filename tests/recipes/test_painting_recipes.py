@@ -13,7 +13,7 @@ from rather.core.view import RunView
 
 from ..filters.test_rich_feedback import map_of
 from ..photos import photo_folder
-from ..pictures import photo_rows, pixels
+from ..pictures import photo_rows, pixels, png
 from .faking import shipped
 
 
@@ -150,7 +150,8 @@ def test_richhf_inpaint_mends_what_a_map_marks(tmp_path: Path) -> None:
     """Of 14 pictures one has no map and one a dark one; the rest are painted anew, and those that gain are kept."""
     marked = [map_of((5 + 3 * k, 8 * k, 200)) for k in range(12)]
     maps = [None, *({"bytes": one, "path": None} for one in (map_of(), *marked))]
-    rows = photo_rows(tmp_path / "rows.parquet", count=14, artifact_map=maps)
+    shown = [{"bytes": png(k), "path": None} for k in range(14)]
+    rows = photo_rows(tmp_path / "rows.parquet", count=14, artifact_map=maps, image=shown)
     view = faked("richhf-inpaint", rows, tmp_path / "run", reward={"use": "fake_image_reward"})
     counts = {count.stage: count for count in view.funnel}
     assert calls(view) == (12, 0) and counts["synth.repaint"].dropped == {"no mask": 2}
