@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final, final
 
@@ -73,7 +74,7 @@ class Frame:
     def __len__(self) -> int:
         return self.rows
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """All columns with their types; a score's field metadata says scorer, range, direction."""
         fields = {f.name: f for f in pq.read_schema(self.level.system) if f.name != "pos"}

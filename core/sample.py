@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .hashing import U64, mix
+from .byte_hashing import U64, mix
 
 LARGE: Final = 200_000
 """Rows of a level above which a sample of it is kept."""

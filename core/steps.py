@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import ledger, secrets
+from .byte_hashing import mix
 from .errors import BudgetReached, RatherError, StageFailed
-from .hashing import hash_column, hash_rows, mix
+from .hashing import hash_column, hash_rows
 from .identity import hex_ids
 from .intake import SYSTEM_SCHEMA
 from .parcel import Parcel, Part, Trace

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.hashing import hash_column, mix
+from ..core.byte_hashing import mix
+from ..core.hashing import hash_column
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, Score
 from .length import plain_text

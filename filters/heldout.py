@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from ..core.hashing import mix
+from ..core.byte_hashing import mix
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.stage import Select

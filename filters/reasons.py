@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
 
+from ..core.byte_hashing import mix
 from ..core.errors import InputError
 from ..core.row import flat
 
@@ -48,33 +48,34 @@ def codes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def rank_within(groups: np.ndarray, value: np.ndarray) -> np.ndarray:
     """int64 [n]: 0 for the largest value of its group; equal values rank by position."""
+    order, code = together(mix(groups.astype(np.uint64, copy=False)))
+    falling = _ordinal(-np.asarray(value[order], np.float64) + 0.0)  # -0.0 is 0.0
+    width = np.uint64(int(code[-1:].max(initial=0)).bit_length() or 1)
+    keys = code.astype(np.uint64) << (np.uint64(64) - width) | falling >> width
+    best = np.argsort(keys, kind="stable")  # groups stand together already: nothing moves far
+    keys, ranked = keys[best], falling[best]
+    if ((keys[1:] == keys[:-1]) & (ranked[1:] != ranked[:-1])).any():  # they differ in bits that the keys lack
+        best = np.lexsort((falling, code))
     rank = np.empty(len(groups), np.int64)
-    odd = (groups & groups.dtype.type(1)).astype(bool)
-
-    def fill(half: np.ndarray) -> None:
-        at = np.flatnonzero(half)
-        rank[at] = _ranks(groups[at], value[at])
-
-    with ThreadPoolExecutor(2) as pool:  # a group stands in one half as a whole, and sorting lets others run
-        list(pool.map(fill, (odd, ~odd)))
+    rank[order[best]] = np.arange(len(groups)) - run_starts(code)
     return rank
 
 
-def _ranks(groups: np.ndarray, value: np.ndarray) -> np.ndarray:
-    by_group = np.argsort(groups)  # unlike a stable sort it is vectorised; equal keys are put right below
-    ordered = groups[by_group]
-    code = np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]]))[: len(groups)]
-    falling = -np.asarray(value[by_group], np.float64) + 0.0  # -0.0 is 0.0
-    width = np.uint64(max(1, int(code.max(initial=0)).bit_length()))
-    keys = code.astype(np.uint64) << (np.uint64(64) - width) | _ordinal(falling) >> width
-    best = np.argsort(keys)
-    alike = np.diff(keys[best]) == 0
-    tied = np.flatnonzero(np.concatenate([alike, [False]]) | np.concatenate([[False], alike]))[: len(groups)]
-    among = best[tied]
-    best[tied] = among[np.lexsort((by_group[among], falling[among], keys[among]))]
-    rank = np.empty(len(groups), np.int64)
-    rank[by_group[best]] = np.arange(len(groups)) - run_starts(code[best])
-    return rank
+def together(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [n] twice: an order in which equal hashes stand together, by position, and their numbers in it.
+
+    Sorting the upper bits of a hash with the position below them takes half as long as an argsort.
+    """
+    low = np.uint64(max(1, len(hashes) - 1).bit_length())
+    packed = np.sort(hashes >> low << low | np.arange(len(hashes), dtype=np.uint64))
+    order = (packed & ((np.uint64(1) << low) - np.uint64(1))).view(np.int64)
+    upper, ordered = packed >> low, hashes[order]
+    mixed = np.flatnonzero((upper[1:] == upper[:-1]) & (ordered[1:] != ordered[:-1]))
+    if len(mixed):  # two hashes with the same upper bits
+        rows = np.flatnonzero(np.isin(upper, upper[mixed]))
+        order[rows] = order[rows][np.argsort(ordered[rows], kind="stable")]
+        ordered = hashes[order]
+    return order, np.cumsum(np.concatenate([[False], ordered[1:] != ordered[:-1]]))[: len(hashes)]
 
 
 def _ordinal(values: np.ndarray) -> np.ndarray:

@@ -16,7 +16,9 @@ from .reasons import numpy_of
 SPACE: Final = 0x20
 WIDE_SPACES: Final = np.array([0xC2, 0xE1, 0xE2, 0xE3], np.uint8)
 """First bytes of the white space beyond ASCII, in UTF-8."""
-PREFIX: Final = 8  # bytes of two texts compared before any of them is normalised
+PREFIX: Final = 8  # bytes of two texts compared before any of them is normalised: a machine word
+_HIGH: Final = np.uint64(0x8080808080808080)
+_FIRST_LETTERS: Final = np.uint64(0x2121212121212121)
 
 
 def word_counts(text: pa.Array) -> np.ndarray:
@@ -80,18 +82,38 @@ def text_buffer(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 def _alike(left: pa.Array, right: pa.Array) -> np.ndarray:
     """False only where the texts differ before the first white space of either, or behind the last."""
-    a, a_at = text_buffer(left)
-    b, b_at = text_buffer(right)
+    sides = [text_buffer(text) for text in (left, right)]
     alike = np.ones(len(left), bool)
-    long = (np.diff(a_at) >= PREFIX) & (np.diff(b_at) >= PREFIX)
-    for a_from, b_from, step in ((a_at[:-1], b_at[:-1], 1), (a_at[1:] - 1, b_at[1:] - 1, -1)):
-        rows = np.flatnonzero(long & alike)
-        for place in range(0, step * PREFIX, step):  # `rows`: equal so far and not a space among them
-            x, y = a[a_from[rows] + place], b[b_from[rows] + place]
-            word = (x > SPACE) & (y > SPACE) & (x < 0x80) & (y < 0x80)
-            alike[rows[word & (x != y)]] = False
-            rows = rows[word & (x == y)]
+    rows = np.flatnonzero(np.logical_and(*(np.diff(bounds) >= PREFIX for _, bounds in sides)))
+    for behind in (False, True):
+        if len(rows):
+            apart = _apart(*(_words(data, bounds, rows, behind) for data, bounds in sides))
+            alike[rows[apart]] = False
+            rows = rows[~apart]
     return alike
+
+
+def _words(data: np.ndarray, bounds: np.ndarray, rows: np.ndarray, behind: bool) -> np.ndarray:
+    """uint64 [n]: the first PREFIX bytes of these rows, the first byte lowest; or the last, the last byte lowest."""
+    anywhere: np.ndarray = np.ndarray(len(data) - PREFIX + 1, "<u8", data, strides=(1,))
+    words: np.ndarray = anywhere[bounds[rows + 1] - PREFIX].byteswap() if behind else anywhere[bounds[rows]]
+    return words
+
+
+def _apart(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """bool [n]: the words differ in a byte at or before which neither has white space or what is not ASCII."""
+    differ = left ^ right
+    other = (_no_letters(left) | _no_letters(right)) & _HIGH
+    lowest, first_other = differ & -differ, other & -other
+    apart: np.ndarray = (differ != 0) & ((other == 0) | (first_other >> np.uint64(7) > lowest))
+    return apart
+
+
+def _no_letters(words: np.ndarray) -> np.ndarray:
+    """The high bit of each byte that is white space or not ASCII; other bits are to be ignored."""
+    above_space = (words | _HIGH) - _FIRST_LETTERS  # no byte borrows from the next
+    found: np.ndarray = ~above_space | words
+    return found
 
 
 def _normal(text: pa.Array) -> pa.Array:

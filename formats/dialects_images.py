@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.hashing import hash_column, mix
+from ..core.byte_hashing import mix
+from ..core.hashing import hash_column
 from ..core.row import IMAGE, answer_text, flat, prompt_text
 from . import rendering
 from .rendering import Form

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -195,5 +196,14 @@ def _payload(array: pa.Array) -> int:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return 4 * len(array) + _payload(array.flatten())
     if any(test(kind) for test in _VARYING):
-        return 4 * len(array) + int(pc.sum(pc.binary_length(array)).as_py() or 0)
+        return 4 * len(array) + _content(array)
     return len(array) * max(1, int(kind.bit_width) // 8)
+
+
+def _content(array: pa.Array) -> int:
+    """Bytes of the texts that are not null."""
+    if array.null_count or not len(array):
+        return int(pc.sum(pc.binary_length(array)).as_py() or 0)
+    wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    bounds = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)
+    return int(bounds[array.offset + len(array)]) - int(bounds[array.offset])

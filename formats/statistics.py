@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.hashing import mix
+from ..core.byte_hashing import mix
 from ..core.row import characters as count_characters
 from ..core.row import flat
 from .rendering import answer_messages

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.byte_hashing import mix
 from ..core.cursor import prefetched
 from ..core.errors import InputError, RunError, did_you_mean
-from ..core.hashing import mix
 from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Context, FileOf, Sink

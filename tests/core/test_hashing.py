@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rather.core.hashing import hash_column, hash_rows, mix
+from rather.core.byte_hashing import mix
+from rather.core.hashing import hash_column, hash_rows
 from rather.core.identity import Occurrences, hex_ids
 from rather.core.row import ANSWER, text_answers, text_messages
 

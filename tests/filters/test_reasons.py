@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rather.core.row import characters
-from rather.filters.reasons import first_reasons, rank_within
+from rather.filters.reasons import first_reasons, rank_within, together
 from rather.filters.text_bytes import same_text
 
 VALUES = st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 1e-300, 1.0, np.inf])
@@ -31,6 +31,14 @@ def test_values_closer_than_the_sorting_key_keep_their_order():
     groups = np.repeat(np.arange(50_000), 2)
     value = np.tile([1.0, np.nextafter(1.0, 2)], 50_000)
     assert rank_within(groups, value).reshape(-1, 2).tolist() == [[1, 0]] * 50_000
+
+
+def test_hashes_alike_in_their_upper_bits_are_told_apart():
+    """Of six rows three bits hold the position: 8 … 15 have the same upper bits, and 9 stands between 10s."""
+    hashes = np.array([10, 9, 10, 3, 9, 8], np.uint64)
+    order, number = together(hashes)
+    assert hashes[order].tolist() == [3, 8, 9, 9, 10, 10] and order.tolist() == [3, 5, 1, 4, 0, 2]
+    assert number.tolist() == [0, 1, 2, 2, 3, 3]
 
 
 def test_the_first_reason_that_holds_is_the_one():

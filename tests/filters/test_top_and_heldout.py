@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from rather.core.hashing import mix
+from rather.core.byte_hashing import mix
 from rather.filters.heldout import Heldout
 from rather.filters.top import Top
 
