@@ -40,7 +40,9 @@ async def incorporated(judge: Writer, one: Refinement, values: Mapping[str, str]
     """The refinement scored by the chance, in [0, 1], that it heeds the feedback: the mean over all wordings.
 
     Each is p(yes) / (p(yes) + p(no)) by log-probabilities, 1 or 0 where the endpoint gives none (ILF's
-    InstructRM ensemble). Null unless more than half of the wordings got a sound answer.
+    InstructRM ensemble). The paper biases the two answers' logits by 100 so that no other token is likely; a bias
+    equal for both leaves their ratio as it is, so none is sent, but either must be among the likeliest tokens.
+    Null unless more than half of the wordings got a sound answer.
     """
     told = {**values, "refinement": one.text}
     said = await together(

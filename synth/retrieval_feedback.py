@@ -15,11 +15,11 @@ from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, FileOf, Map, ModelOf, Row
 from ..core.text_columns import SUFFIXES, file_digest
 from ..models.readers import read_yes_no
-from .bm25 import Passages, passages_of
 from .changed_spans import changed_spans
 from .confirming import PROMPTS, confirmed
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, sample_seeds, together
 from .overlap import words_of
+from .passage_index import Index, Lookup
 
 
 @final
@@ -28,8 +28,8 @@ class RetrievalFeedback(Map):
     """Draft, look up passages by prompt and drafts, revise the first draft by them; revision over draft.
 
     A pair is made only when the gate prefers the revision (a judge in both orders, or a language model
-    that finds it likelier a token) and the passages support what changed. Passages come from a local file
-    by BM25. ReFeed (Yu et al., 2023).
+    that finds it likelier a token) and the passages support what changed. Passages come from a local file,
+    by their words or by text vectors. ReFeed (Yu et al., 2023).
     """
 
     reads = ("prompt", "{answer}")
@@ -39,7 +39,9 @@ class RetrievalFeedback(Map):
         Column("verdict", "always prefer"),
         Column("evidence_ids", "numbers of the passages, from 0, best first", pa.list_(pa.int64())),
         Column("evidence", "the passages", pa.list_(pa.string())),
-        Column("evidence_scores", "BM25 of each", pa.list_(pa.float64())),
+        Column(
+            "evidence_scores", "BM25, cosine or reciprocal ranks of each, as `index` has it", pa.list_(pa.float64())
+        ),
         Column(
             "gate_p", "chance by the judge that the revision is better", pa.float64(), "probability", 0, 1, "higher"
         ),
@@ -55,6 +57,11 @@ class RetrievalFeedback(Map):
     """Column of the passages."""
     passages: Annotated[int, Field(ge=1, le=50)] = 5
     """Passages shown, the best."""
+    index: Index = "bm25"
+    """What is near: bm25, passages that share words; vectors, passages of the largest cosine to prompt or draft; both,
+    the two rankings by their reciprocal ranks."""
+    encoder: Annotated[str | None, ModelOf("text_encoder")] = None
+    """Whose vectors, such as static; needed unless index is bm25."""
     writer: Annotated[str, ModelOf("chat")] = "writer"
     """Who drafts and revises."""
     answer: str | None = None
@@ -78,6 +85,8 @@ class RetrievalFeedback(Map):
 
     def faults(self) -> Sequence[str]:
         found = TEMPLATES.faults(self.prompts)
+        if self.index != "bm25" and self.encoder is None:
+            found.append(f"index: {self.index} needs an encoder, such as encoder: static")
         if self.gate == "likelihood" and self.scorer is None:
             found.append("gate: likelihood needs a scorer (a causal_lm of `models`)")
         if self.judge is None and (self.gate == "judge" or self.supported):
@@ -96,11 +105,7 @@ class RetrievalFeedback(Map):
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, self.max_tokens)
         prompt = prompt_of(row)
         drafts = await self._drafts(writer, row, prompt, ctx)
-        index: Passages = await asyncio.to_thread(passages_of, self.documents, self.column)
-        found = await asyncio.to_thread(index.nearest, "\n".join([prompt, *drafts]), self.passages)
-        if not found:
-            raise Dropped("no passage shares a word with it")
-        evidence = [index.texts[i] for i, _ in found]
+        found, evidence = await asyncio.to_thread(self._evidence, ctx, [prompt, *drafts])
         values = {"prompt": prompt, "draft": drafts[0], "passages": evidence}
         refined: str = await writer.says("refine", values)
         if words_of(refined) == words_of(drafts[0]):
@@ -116,6 +121,15 @@ class RetrievalFeedback(Map):
                 "evidence_scores": [score for _, score in found], "spans": changed_spans(drafts[0], refined),
             }
         ]  # fmt: skip
+
+    def _evidence(self, ctx: Context, queries: Sequence[str]) -> tuple[list[tuple[int, float]], list[str]]:
+        """Numbers and scores of the passages, and the passages. Raises Dropped without any."""
+        encoder = ctx.models[self.encoder] if self.encoder else None
+        lookup = Lookup(self.documents, self.column, self.index, encoder)
+        found = lookup.nearest(queries, self.passages)
+        if not found:
+            raise Dropped("no passage shares a word with it" if self.index == "bm25" else "no passage is near it")
+        return found, [lookup.texts[i] for i, _ in found]
 
     async def _drafts(self, writer: Writer, row: Row, prompt: str, ctx: Context) -> list[str]:
         given = [] if self.answer is None else [answer_of(row, self.answer)]

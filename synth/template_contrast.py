@@ -37,8 +37,9 @@ class TemplateContrast(Source):
 
     The right answer has the pronoun of the person the last sentence is about, the wrong one that of
     the other person, in the same form: nothing else differs. Without distractors the wrong pronoun
-    appears nowhere; distractors are what makes a row harder, not a judged margin. All rows are different, drawn evenly from the grammar, and the same for the same
-    options; writes `prompt`, `chosen`, `rejected`, `verdict` and what was bound.
+    appears nowhere. All rows are different, drawn evenly from the grammar, and the same for the same
+    options. Distractors are what makes a row harder; there is no margin to aim at. Writes `prompt`,
+    `chosen`, `rejected`, `verdict` and what was bound.
     """
 
     paper = "RUFF, Robust Pronoun Fidelity with English LLMs, arXiv 2404.03134; the templates: house"
