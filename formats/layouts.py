@@ -17,11 +17,13 @@ LayoutName = Literal["auto", "explicit", "implicit", "labelled"]
 PROMPTS: Final = (
     "prompt", "instruction", "question", "query", "conversations", "history", "context", "caption", "post", "input",
 )  # fmt: skip
+_PAIRED: Final = (("chosen", "rejected"), ("img_better", "img_worse"))
 _STEMS: Final = (
     "response", "answer", "output", "completion", "human_ref", "conversation", "candidate", "summary", "text",
     "image", "jpg",
 )  # fmt: skip
 _ENDS: Final = (("_a", "_b"), ("_A", "_B"), ("_1", "_2"), ("1", "2"), ("_0", "_1"))
+_MODELS: Final = (("model_a", "model_b"), ("model_0", "model_1"))
 _LABELS: Final = (
     "preference", "label", "labels", "winner", "choice", "ranking_choice", "majority", "better_response_id",
     "overall_preference", "preference_strength", "human_preference", "label_0",
@@ -31,7 +33,10 @@ _LABELS: Final = (
 @final
 @dataclass(frozen=True)
 class Layout:
-    """Where a pair is found. `spoken`: answers are message lists, which may hold the prompt as well."""
+    """Where a pair is found. `spoken`: answers are message lists, which may hold the prompt as well.
+
+    `usable` is a column that is false where the label says nothing, as Pick-a-Pic's `has_label`.
+    """
 
     first: str
     second: str
@@ -40,6 +45,7 @@ class Layout:
     system: str | None = None
     label: str | None = None
     meaning: Meaning | None = None
+    usable: str | None = None
     models: tuple[str, str] | None = None
     verdict: str | None = None
     spoken: bool = False
@@ -61,30 +67,32 @@ def detect(fields: Mapping[str, pa.Field], forms: Mapping[str, str], wanted: Lay
     Raises InputError that lists the columns there are.
     """
     names = set(fields)
-    paired = "chosen" in names and "rejected" in names
+    paired = next((pair for pair in _PAIRED if set(pair) <= names), None)
     sides = _sides(names)
     label = next((name for name in _LABELS if name in names), None)
-    if wanted == "labelled" or (wanted == "auto" and not paired):
+    if wanted == "labelled" or (wanted == "auto" and paired is None):
         if sides is None or label is None:
             raise InputError(_absent(names, sides), hint=_remedy(names))
         return _labelled(fields, forms, sides, label)
-    if not paired:
+    if paired is None:
         raise InputError("no columns chosen and rejected", hint=_remedy(names))
     prompt = next((name for name in PROMPTS if name in names), None)
-    whole = forms.get("chosen") == forms.get("rejected") == "whole"
+    whole = all(forms.get(side) == "whole" for side in paired)
     if wanted == "implicit" or (wanted == "auto" and (prompt is None or whole)):
         prompt = None
     elif prompt is None:
         raise InputError("no column holds the prompt", hint=_remedy(names))
-    return _laid(fields, forms, ("chosen", "rejected"), prompt)
+    return _laid(fields, forms, paired, prompt)
 
 
 def _labelled(fields: Mapping[str, pa.Field], forms: Mapping[str, str], sides: tuple[str, str], label: str) -> Layout:
     prompt = next((name for name in PROMPTS if name in fields and name not in sides), None)
     whole = all(forms.get(side) == "whole" for side in sides)
-    models = ("model_a", "model_b") if {"model_a", "model_b"} <= set(fields) else None
+    models = next((pair for pair in _MODELS if set(pair) <= set(fields)), None)
+    usable = "has_label" if "has_label" in fields and pa.types.is_boolean(fields["has_label"].type) else None
     found = _laid(fields, forms, sides, None if whole else prompt)
-    return replace(found, label=label, meaning=meaning_of(label, sides[0], fields[label].type), models=models)
+    meaning = meaning_of(label, sides[0], fields[label].type)
+    return replace(found, label=label, meaning=meaning, usable=usable, models=models)
 
 
 def _laid(

@@ -44,7 +44,7 @@ class PairColumns:
     def groups(self) -> list[Group]:
         """Columns that depend on each other stand in one group; the others can be read alone."""
         lay = self.layout
-        content, label = lay.content(), (lay.label,) if lay.label else ()
+        content, label = lay.content(), tuple(name for name in (lay.label, lay.usable) if name)
         noted = ("read_error",) if self.drop else ()
         if lay.spoken or lay.label:
             answers = content if lay.spoken else (lay.first, lay.second)
@@ -52,7 +52,8 @@ class PairColumns:
             told = (*label, *(lay.models or ()), *self._told(), *noted)
             ours = Group((*makes, "verdict", *noted), (*answers, *told), self._together)
             return [ours] if lay.spoken else [self._prompt_group(), ours]
-        sides = [Group((name,), (name,), self._side(name)) for name in ("chosen", "rejected")]
+        theirs = {"chosen": lay.first, "rejected": lay.second}
+        sides = [Group((ours,), (name,), self._side(ours, name)) for ours, name in theirs.items()]
         needs = (*self._told(), *noted)
         verdict = Group(("verdict", *noted), needs or (lay.first,), self._preferred)
         return [self._prompt_group(), *sides, verdict]
@@ -62,8 +63,8 @@ class PairColumns:
         needs = tuple(name for name in (lay.prompt, lay.addition, lay.system) if name)
         return Group(("prompt",), needs or (lay.first,), lambda arrays: {"prompt": self._prompt(arrays)})
 
-    def _side(self, name: str) -> Callable[[Arrays], Arrays]:
-        return lambda arrays: {name: answers_of(arrays[name], self.forms.get(name, ""))}
+    def _side(self, ours: str, name: str) -> Callable[[Arrays], Arrays]:
+        return lambda arrays: {ours: answers_of(arrays[name], self.forms.get(name, ""))}
 
     def _told(self) -> tuple[str, ...]:
         return (self.layout.verdict,) if self.layout.verdict else ()
@@ -119,12 +120,16 @@ class PairColumns:
         lay = self.layout
         assert lay.label is not None and lay.meaning is not None
         side = sides_of(arrays[lay.label], lay.meaning)
+        said = pc.fill_null(arrays[lay.usable], False).to_numpy(zero_copy_only=False) if lay.usable else None
+        side = side if said is None else np.where(said, side, UNKNOWN)
         errors = arrays["read_error"] if self.drop else pa.nulls(len(side), pa.string())
         lost = (side == UNKNOWN) & errors.is_null().to_numpy(zero_copy_only=False)
         if lost.any() and not self.drop:
-            value = arrays[lay.label][int(lost.argmax())].as_py()
+            row = int(lost.argmax())
+            name = lay.usable if lay.usable and said is not None and not said[row] else lay.label
+            value = arrays[name][row].as_py()
             hint = "say what it means with label_means, or keep such rows' places and go on with bad_lines: drop"
-            raise InputError(f"column {lay.label}: {value!r} tells no preference", hint=hint)
+            raise InputError(f"column {name}: {value!r} tells no preference", hint=hint)
         verdicts = pa.array(["prefer", "prefer", "tie", None]).take(pa.array(np.where(side == UNKNOWN, 3, side)))
         winner = np.where(side == TIE, FIRST, side)
         loser = np.where(winner == UNKNOWN, UNKNOWN, SECOND - winner)

@@ -8,6 +8,7 @@ from typing import Literal, final
 
 import pyarrow as pa
 
+from ..core.errors import InputError
 from ..core.registry import register
 from ..core.stage import Source
 from .assembly import Assembly, assembled, sighted, with_texts
@@ -29,13 +30,16 @@ class ReadPairs(Source):
 
     Layouts, found by column names in this order unless `layout` says which:
 
-    - `explicit`: `chosen`, `rejected` and a prompt (`prompt`, `instruction` with `input`, `question`,
-      `query`, `conversations`, `history`, `context`, `caption`, `post` or `input`), with `system` before it.
+    - `explicit`: `chosen`, `rejected` (ImageRewardDB: `img_better`, `img_worse`) and a prompt (`prompt`,
+      `instruction` with `input`, `question`, `query`, `conversations`, `history`, `context`, `caption`, `post`
+      or `input`), with `system` before it.
     - `implicit`: `chosen` and `rejected` are whole dialogues; the prompt is what they begin with, cut
       back to the last assistant turn. Also taken when a prompt stands beside whole transcripts.
     - `labelled`: two answers (`response_a`/`response_b`, `output_1`/`output_2`, `human_ref_A`/`_B`,
       `conversation_a`/`_b`, `jpg_0`/`jpg_1`, …) and a label (`preference`, `label`, `winner`,
       `overall_preference`, `better_response_id`, …); the better becomes `chosen`, ties keep their order.
+      `model_a`/`model_b` (`model_0`/`model_1`) say who made them; where Pick-a-Pic's `has_label` is false there
+      is no label.
 
     Prompts and answers may be strings, `Human: … Assistant: …` transcripts, {role, content} or
     {from, value} messages (content may be text and image parts), their JSON, or images.
@@ -95,6 +99,8 @@ class ReadPairs(Source):
 
     def _assembly(self, exact: bool) -> Assembly:
         sight = sighted(self._tables(), self.columns, exact)
+        if not sight.view.fields:
+            raise InputError("it holds no rows", place=self.path, hint="is it the right file?")
         layout = detect(sight.view.fields, sight.forms, self.layout)
         if self.label_means != "auto" and layout.label is not None:
             layout = replace(layout, meaning=self.label_means)

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rather.core.errors import InputError
-from rather.formats.read_pairs import ReadPairs
 from rather.formats.read_rankings import ReadRankings
 
 from ..runs import run_text
@@ -25,39 +24,72 @@ def read(**options: Any) -> list[dict[str, Any]]:
     return pa.concat_tables(ReadRankings(**options).batches()).to_pylist()
 
 
-def test_hpdv2_s_two_layouts(tmp_path: Path) -> None:
-    """Training rows hold two files and 1 for the preferred; test rows hold n files and their ranks."""
-    train = write(
-        tmp_path / "train.jsonl", [{"prompt": "a cat", "file_path": ["a.jpg", "b.jpg"], "human_preference": [0, 1]}]
-    )
-    test = write(
-        tmp_path / "test.jsonl", [{"prompt": "a dog", "image_path": ["c.png", "d.png", "e.png"], "rank": [2, 1, 3]}]
-    )
-    (row,) = read(path=train)
-    assert row["human_preference"] == [0.0, 1.0] and [c["image"]["path"] for c in row["candidates"]] == [
-        "a.jpg",
-        "b.jpg",
-    ]
-    (row,) = read(path=test)
-    assert row["rank"] == [2.0, 1.0, 3.0] and row["prompt"][0]["content"] == "a dog" and len(row["candidates"]) == 3
+def test_hpdv2_s_two_files(tmp_path: Path) -> None:
+    """train.json: two files and 1 for the preferred. test.json: n files, their ranks, and each person's ranking.
+
+    Images lie beside them, in a folder of the file's name or in its own.
+    """
+    for name in ("train/a.jpg", "train/b.jpg", "c.png", "d.png", "e.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    train = [{"human_preference": [0, 1], "prompt": "a cat", "file_path": ["a.jpg", "b.jpg"], "user_hash": "u1"}]
+    (tmp_path / "train.json").write_text(json.dumps(train))
+    said = [{"rank": [2, 1, 3], "user_hash": "u1"}, {"rank": [1, 2, 3], "user_hash": "u2"}]
+    names = ["c.png", "d.png", "e.png"]
+    test = [{"prompt": "a dog", "image_path": names, "rank": [2, 1, 3], "raw_annotations": said}]
+    (tmp_path / "test.json").write_text(json.dumps(test))
+    (row,) = read(path=str(tmp_path / "train.json"))
+    assert row["human_preference"] == [0.0, 1.0] and row["user_hash"] == "u1"
+    assert [c["image"]["bytes"] for c in row["candidates"]] == [b"train/a.jpg", b"train/b.jpg"]
+    (row,) = read(path=str(tmp_path / "test.json"))
+    assert row["rank"] == [2.0, 1.0, 3.0] and row["prompt"][0]["content"] == "a dog" and row["raw_annotations"] == said
+    assert [c["image"] for c in row["candidates"]] == [{"bytes": n.encode(), "path": n} for n in names]
+    assert row["read_error"] is None
+
+
+def test_images_that_come_later_are_seen(tmp_path: Path) -> None:
+    """Names alone while no image lies there; once they do the source is another."""
+    rows = [{"prompt": "q", "images": ["a.png", "b.png"], "ranking": [1, 2]}]
+    path = write(tmp_path / "r.jsonl", rows)
+    before = ReadRankings(path=path).fingerprint()
+    assert [c["image"]["bytes"] for c in read(path=path)[0]["candidates"]] == [None, None]
+    (tmp_path / "a.png").write_bytes(b"A")
+    assert ReadRankings(path=path).fingerprint() != before
+    (row,) = read(path=path)
+    assert row["candidates"][0]["image"]["bytes"] == b"A" and row["read_error"] == "no image b.png in the folder"
+
+
+def imagereward(images: Any, *columns: tuple[str, Any, pa.DataType]) -> pa.Table:
+    return pa.table({"image": images} | {name: pa.array(values, kind) for name, values, kind in columns})
 
 
 def test_imagerewarddb_s_rows_are_gathered_by_prompt(tmp_path: Path) -> None:
-    """One image a row, bytes and all; two prompts, the first with two images of equal rank."""
-    rows = [("p1", "x", 1, 5.0), ("p1", "x", 1, 4.0), ("p2", "y", 2, 3.0), ("p2", "y", 1, 6.0)]
-    table = pa.table(
-        {
-            "image": pa.array([{"bytes": b"i%d" % k, "path": None} for k in range(4)]),
-            "prompt_id": [row[0] for row in rows],
-            "prompt": [row[1] for row in rows],
-            "rank": [row[2] for row in rows],
-            "overall_rating": [row[3] for row in rows],
-        }
-    )
+    """The published columns and types, one image a row: two prompts, the first with two images of equal rank."""
+    images = pa.array([{"bytes": b"i%d" % k, "path": f"{k}.webp"} for k in range(4)])
+    table = imagereward(
+        images, ("prompt_id", ["p1", "p1", "p2", "p2"], pa.string()), ("prompt", ["x", "x", "y", "y"], pa.string()),
+        ("classification", ["People", "People", "Arts", "Arts"], pa.string()),
+        ("image_amount_in_total", [2] * 4, pa.int8()), ("rank", [1, 1, 2, 1], pa.int8()),
+        ("overall_rating", [5, 4, 3, 6], pa.int8()), ("image_text_alignment_rating", [5, 5, 5, 6], pa.int8()),
+        ("fidelity_rating", [7, 6, 5, 4], pa.int8()),
+    )  # fmt: skip
     pq.write_table(table, tmp_path / "db.parquet")
     first, second = read(path=str(tmp_path / "db.parquet"))
     assert first["source_id"] == "p1" and first["rank"] == [1.0, 1.0] and second["overall_rating"] == [3.0, 6.0]
     assert [c["image"]["bytes"] for c in second["candidates"]] == [b"i2", b"i3"]
+    assert first["image_text_alignment_rating"] == [5.0, 5.0] and second["fidelity_rating"] == [5.0, 4.0]
+    assert first["classification"] == ["People", "People"] and second["image_amount_in_total"] == [2, 2]
+
+
+def test_imagerewarddb_s_groups(tmp_path: Path) -> None:
+    """The configurations named `_group`: the images of a prompt and their numbers in lists of one row."""
+    images = pa.array([[{"bytes": b"a", "path": None}, {"bytes": b"b", "path": None}]])
+    numbers = [(name, [[2, 1]], pa.list_(pa.int8())) for name in ("rank", "overall_rating", "fidelity_rating")]
+    told = [("prompt_id", ["p1"], pa.string()), ("prompt", ["x"], pa.string()), ("classification", ["A"], pa.string())]
+    pq.write_table(imagereward(images, *told, *numbers), tmp_path / "group.parquet")
+    (row,) = read(path=str(tmp_path / "group.parquet"))
+    assert [c["image"]["bytes"] for c in row["candidates"]] == [b"a", b"b"] and row["rank"] == [2.0, 1.0]
+    assert row["source_id"] == "p1" and row["classification"] == "A" and row["fidelity_rating"] == [2.0, 1.0]
 
 
 def test_pairs_of_a_ranking_with_its_ties(tmp_path: Path) -> None:
@@ -131,23 +163,12 @@ def test_real_rankings_of_images(data: Path) -> None:
 
 
 def test_real_scores_of_images_by_prompt(data: Path) -> None:
-    """TIFA: five models a prompt, one a row; its scores come as lists beside the images."""
-    path = str(data / "annotations" / "tifa_human_faithfulness.jsonl")
-    rows = read(path=path, columns={"prompt": "text", "group": "text_id"}, numbers=("human_avg", "clipscore_vitb32"))
+    """TIFA: five models a prompt, one a row; its scores come as lists beside the images, its models with them."""
+    rows = read(path=str(data / "annotations" / "tifa_human_faithfulness.jsonl"))
     assert sum(len(row["candidates"]) for row in rows) == 405 and max(len(row["candidates"]) for row in rows) == 5
     assert all(1 <= value <= 5 for row in rows for value in row["human_avg"])
-
-
-def test_pick_a_pic_s_half_is_a_tie(tmp_path: Path) -> None:
-    """label_0 = 1 prefers the first image, 0 the second, 0.5 neither; bytes stay as they are."""
-    table = pa.table(
-        {"caption": ["a", "b", "c"], "jpg_0": [b"0a", b"0b", b"0c"], "jpg_1": [b"1a", b"1b", b"1c"],
-         "label_0": [1.0, 0.0, 0.5], "label_1": [0.0, 1.0, 0.5], "user_id": [7, 7, 8]}
-    )  # fmt: skip
-    pq.write_table(table, tmp_path / "pick.parquet")
-    read_it = ReadPairs(path=str(tmp_path / "pick.parquet")).batches()
-    rows = pa.concat_tables(read_it).to_pylist()
-    assert [(row["chosen"]["image"]["bytes"], row["verdict"]) for row in rows] == [
-        (b"0a", "prefer"), (b"1b", "prefer"), (b"0c", "tie")
-    ]  # fmt: skip
-    assert [row["prompt"][0]["content"] for row in rows] == ["a", "b", "c"] and rows[2]["user_id"] == 8
+    first = rows[0]
+    assert first["candidates"][0]["model"] == "mini_dalle" and first["source_id"] == "coco_669925"
+    assert first["source_ids"][0] == "tifa-coco_669925_mini_dalle" and first["human_scores"][0] == [5, 5]
+    assert first["clipscore_vitb32"][0] == 33.55949401855469 and first["tifa_blip2-flant5xl"][:2] == [1.0, 0.75]
+    assert len(first["tifa_blip2-flant5xl"]) == len(first["candidates"])
