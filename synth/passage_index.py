@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import Final, Literal, final
+from typing import Final, Literal, cast, final
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def fused(rankings: Sequence[Sequence[tuple[int, float]]], n: int) -> list[tuple
 
 def _vectors_of(path: str, column: str, encoder: TextEncoder) -> np.ndarray:
     with _BUILDING:
-        return _encoded(path, column, stamp_of(path), encoder)
+        return _encoded(path, column, stamp_of(path), cast(Hashable, encoder))
 
 
 @lru_cache(maxsize=2)

@@ -114,5 +114,4 @@ def test_real_questions_find_their_answers(data: Path, tmp_path: Path) -> None:
         for row in rows:
             found = lookup.nearest([row["prompt"][0]["content"]], 3)
             right[kind] += row["chosen"]["text"] in [lookup.texts[i] for i, _ in found]
-    print(right)
     assert min(right.values()) >= 24
