@@ -12,6 +12,8 @@ import pytest
 from rather.cli import api
 from rather.core.view import RunView
 
+from .faking import recorded
+
 NEEDS_PATH = ("clean-feedback", "crm", "fifa", "train-external")
 
 
@@ -55,6 +57,19 @@ def test_quickstart_ends_in_a_dataset_a_head_and_evidence(tmp_path: Path) -> Non
     assert {row["set"] for row in view.facts["diagnose.evidence"]["rows"]} == {"all rows", "kept", "random, same size"}
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "quickstart" in page and "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_quickstart_with_a_judge_asks_twice_a_pair(tmp_path: Path) -> None:
+    """A judge that knows the right answers, but for every tenth prompt says A whatever stands there."""
+    lines = [json.loads(line) for line in (api.RECIPES / "quickstart.jsonl").read_text(encoding="utf-8").splitlines()]
+    script = [([line["prompt"]], "A") for line in lines[:100:10]]
+    script += [([line["prompt"], f"# Answer {ab}\n{line['answer']}"], ab) for line in lines[:100] for ab in "AB"]
+    judge = {"use": "fake_chat", "name": "knows", "script": recorded(tmp_path / "script.jsonl", script)}
+    view = api.run("quickstart", [f"models.judge={json.dumps(judge)}"], out=tmp_path / "run", limit=100)
+    counts = {count.stage: count for count in view.funnel}
+    asked = counts["synth.confirm_worse"]
+    assert asked.rows_in > 80 and set(asked.dropped) == {"not confirmed: the orders disagree"}
+    assert sum(count.calls for count in counts.values()) == 2 * asked.rows_in
 
 
 @pytest.mark.parametrize("name", ["clean-feedback", "crm", "fifa"])
