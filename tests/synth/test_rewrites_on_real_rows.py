@@ -131,7 +131,7 @@ def overwritten(data: Path, k: int, *told: tuple[Any, Any]) -> tuple[Any, Any, t
 def measured(k: int, topics: tuple[int, int]) -> dict[str, Any]:
     """The columns that say what was found of both answers: a lead is p - (1 - p) = 2 p - 1."""
     return {
-        "verdict": "prefer", "claims_outcome": ["ok", "ok"],
+        "verdict": "prefer", "claims_outcome": ["ok", "ok"], "judged_margin": None,
         "claims_score": [pytest.approx(2 * p - 1) for _, p in CLAIMS[k]],
         "topics": [
             {"answer": answer, "claim": fact, "topic": topic, "p_yes": pytest.approx(p),
@@ -153,7 +153,8 @@ def test_tpo_overwrites_the_right_answer(data: Path) -> None:
     assert made == measured(0, (0, 0)) | {
         "chosen": signed(right, name, "nothing to overwrite", params | {"edits": []}, None, "m"),
         "rejected": signed(
-            f"{wrong}, they say", name, "topics overwritten by false ones", params | {"edits": [edit]}
+            f"{wrong}, they say", name, "topics overwritten by false ones",
+            params | {"edits": [edit], "strength": "gross"},
         ),
         "overwrite_fallback": None, "overwrite_base": 1, "overwrite_up": 0, "overwrite_down": 1,
     }  # fmt: skip
@@ -172,9 +173,11 @@ def test_tpo_falls_back_to_whole_answers(data: Path, k: int, told: Any, why: str
     [made], model, (wrong, right) = overwritten(data, k, told)
     sides = [
         signed(text, "synth.overwrite_topics", "whole answer", {
-            "candidate": n, "score": pytest.approx(2 * p - 1), "by": "relative_accuracy", "why": why,
+            "candidate": n, "score": pytest.approx(2 * p - 1), "by": "relative_accuracy", "why": why, **strength,
         }, None, "m")
-        for n, (text, (_, p)) in enumerate(zip((wrong, right), CLAIMS[k], strict=True))
+        for n, (text, (_, p), strength) in enumerate(
+            zip((wrong, right), CLAIMS[k], ({"strength": "gross"}, {}), strict=True)
+        )
     ]  # fmt: skip
     assert made == measured(k, topics) | {
         "chosen": sides[1], "rejected": sides[0], "overwrite_fallback": why, "overwrite_base": None,
