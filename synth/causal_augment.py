@@ -12,13 +12,12 @@ from pydantic import Field
 from ..core.registry import register
 from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
 from ..models.pictures import Part
-from ..models.readers import read_choice, read_json, read_yes_no
+from ..models.readers import read_choice, read_yes_no
+from .causal_attributes import Attribute, causal_attributes
 from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
-from .listing import TEXT, listed, record
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, tried
 
-Attribute = Mapping[str, str]
 Side = Literal["chosen", "rejected"]
 AUGMENTATION: Final = (
     Column("augmentation", "original, causal or neutral", pa.string()),
@@ -113,12 +112,7 @@ class CausalAugment(Map):
 
     async def _attributes(self, prompt: str, pictures: Sequence[Part], ctx: Context) -> list[Attribute]:
         writer = Writer(ctx.models[self.writer], self.prompts, self.temperature, 1024)
-        schema = listed(record(name=TEXT, meaning=TEXT))
-        values: dict[str, Any] = {"prompt": prompt, "most": self.attributes}
-        for part in ("attributes", "refine") if self.refine else ("attributes",):
-            reply = await writer.says(part, values, read_json(schema), seed=ctx.seed, schema=schema, pictures=pictures)
-            values["attributes"] = reply["items"][: self.attributes]
-        return list({item["name"]: item for item in values["attributes"] if item["name"].strip()}.values())
+        return await causal_attributes(writer, prompt, self.attributes, self.refine, pictures, ctx.seed)
 
     async def _pair(
         self, base: Row, side: Side, attribute: Attribute, prompt: str, pictures: Sequence[Part], ctx: Context

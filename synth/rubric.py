@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Literal, final
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Final, Literal, final
 
 import pyarrow as pa
 from pydantic import Field
@@ -20,9 +20,13 @@ from ..models.comparing import Match, Referee
 from ..models.pictures import Part
 from ..models.readers import read_json
 from ..models.verdict import Outcome
+from .causal_attributes import causal_attributes
 from .making import TEMPLATES, Writer, answer_of, made_by, pictures_of, prompt_of, sample_seeds
 from .overlap import words_of
-from .rubric_lines import CONTRAST, PROMPT_ONLY, lines_of, sound_lines, told
+from .rubric_lines import CONTRAST, KINDS, PROMPT_ONLY, lines_of, sound_lines, told
+
+ATTRIBUTES: Final = "causal_augment"
+"""The template that lists causal attributes."""
 
 
 @final
@@ -52,9 +56,11 @@ class Rubric(Map):
     """Write hard rules (what the prompt demands) and principles (what makes the better answer better).
 
     `contrast` shows the writer both answers and which is preferred; `prompt` shows it the prompt alone,
-    as a rubric generator in use. A rubric counts when a judge who sees the answers and the rubric, but not
-    the label, prefers the same answer in both orders; otherwise another is written, `max_tries` in all.
-    One that lets the judge decide from the answers' lengths alone fails, too. OpenRubrics (Liu et al., 2025).
+    as a rubric generator in use; `attributes` lists what decides how good an answer to the prompt is and has
+    the list revised, all as principles (Crome's causal attributes). A rubric counts when a judge who sees the
+    answers and the rubric, but not the label, prefers the same answer in both orders; otherwise another is
+    written, `max_tries` in all. One that lets the judge decide from the answers' lengths alone fails, too.
+    OpenRubrics (Liu et al., 2025).
     """
 
     reads = ("prompt", "images?")
@@ -66,14 +72,14 @@ class Rubric(Map):
         Column("failed_rubric", "the last rubric that did not pass, kept apart", COLUMNS["rubric"]),
         Column("made_by", "how the rubric came about"),
     )
-    paper = "OpenRubrics, arXiv 2510.07743 (both orders, tries, leak and length checks: house)"
+    paper = "OpenRubrics, arXiv 2510.07743 (both orders, tries, leak and length checks: house); Crome, arXiv 2506.16507"
 
     writer: Annotated[str, ModelOf("chat")] = "writer"
     """Who writes the criteria."""
     judge: Annotated[str | None, ModelOf("chat")] = "judge"
     """Who checks that they lead to the label; null = not checked."""
-    source: Literal["contrast", "prompt"] = "contrast"
-    """What the writer sees: prompt and both answers, or the prompt alone."""
+    source: Literal["contrast", "prompt", "attributes"] = "contrast"
+    """What the writer sees: prompt and both answers, the prompt alone, or that alone to list causal attributes."""
     max_tries: Annotated[int, Field(ge=1, le=32)] = 4
     """Most rubrics written for a row."""
     inconsistent: Literal["drop", "keep"] = "drop"
@@ -95,7 +101,7 @@ class Rubric(Map):
         return TEMPLATES.faults(self.prompts)
 
     def materials(self) -> tuple[str, ...]:
-        return TEMPLATES.digests(self.prompts)
+        return TEMPLATES.digests(self.prompts, *([ATTRIBUTES] if self.source == "attributes" else []))
 
     def columns_read(self) -> tuple[str, ...]:
         pair = ("chosen", "rejected") if self._sees_pair else ()
@@ -107,7 +113,7 @@ class Rubric(Map):
 
     def calls_a_row(self) -> float:
         check = 0.0 if self.judge is None else 2.0 if self.length_ratio is None else 4.0
-        return self.max_tries * (1.0 + check)
+        return self.max_tries * (1.0 + (self.source == "attributes") + check)
 
     async def map(self, row: Row, ctx: Context) -> Sequence[Row]:
         pair = _Pair(prompt_of(row), pictures=pictures_of(row))
@@ -125,20 +131,33 @@ class Rubric(Map):
         return [self._row(found, tries, made_by(self.name, self.source, {"try": tries}, writer.model.name, seed))]
 
     async def _try(self, writer: Writer, judge: PaidModel | None, pair: _Pair, seed: int) -> _Try:
+        try:
+            lines = await self._lines(writer, pair, seed)
+        except Dropped as dropped:
+            return _Try("parse_error", dropped.drop.reason)
+        answers = [text for text in (pair.better, pair.worse) if text] if self.source == "contrast" else []
+        lines = sound_lines(lines, pair.prompt, answers, self.leak_words)
+        if not lines:
+            return _Try("fail", "every criterion points at an answer")
+        if judge is None:
+            return _Try("", lines=lines)
+        return await self._checked(judge, pair, lines)
+
+    async def _lines(self, writer: Writer, pair: _Pair, seed: int) -> list[Row]:
+        """The criteria as written. Raises Dropped for a reply that holds none."""
+        if self.source == "attributes":
+            lister = replace(writer, prompts=ATTRIBUTES)
+            found = await causal_attributes(lister, pair.prompt, self.most, True, pair.pictures, seed)
+            items = [{"kind": KINDS[1], "criterion": f"{one['name']}: {one['meaning']}"} for one in found]
+            return lines_of({"items": items}, self.most)
         schema = CONTRAST if self.source == "contrast" else PROMPT_ONLY
         values = {"prompt": pair.prompt, "better": pair.better, "worse": pair.worse, "most": self.most}
         said = await writer.verdict(
             self.source, values, read_json(schema), seed=seed, schema=schema, pictures=pair.pictures
         )
         if not said.ok:
-            return _Try("parse_error", said.outcome.value)
-        answers = [text for text in (pair.better, pair.worse) if text] if self.source == "contrast" else []
-        lines = sound_lines(lines_of(said.value, self.most), pair.prompt, answers, self.leak_words)
-        if not lines:
-            return _Try("fail", "every criterion points at an answer")
-        if judge is None:
-            return _Try("", lines=lines)
-        return await self._checked(judge, pair, lines)
+            raise Dropped(said.outcome.value)
+        return lines_of(said.value, self.most)
 
     async def _checked(self, judge: PaidModel, pair: _Pair, lines: list[Row]) -> _Try:
         outcome = await self._judged(judge, pair, lines)

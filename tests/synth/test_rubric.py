@@ -55,6 +55,24 @@ def test_a_rubric_that_leads_to_the_label_passes() -> None:
     assert not any("Preferred" in text for text in judging), "the label is not shown to who checks it"
 
 
+def test_causal_attributes_are_principles() -> None:
+    """Crome: attributes are listed from the prompt alone, the list is revised once; the judge checks them as any."""
+    listed = ("You name what decides", json.dumps({"items": [{"name": "odd", "meaning": "It is odd."}]}))
+    revised = ("You edit lists", json.dumps({"items": [{"name": "prime", "meaning": "What is named is a prime."}]}))
+    attributes = stage(source="attributes")
+    [found], model = ran(attributes, ROW, [listed, revised, *judge("Three")])
+    assert found["rubric"] == [
+        {"id": "p1", "criterion": "prime: What is named is a prime.", "weight": None, "kind": "principle"}
+    ]
+    assert (found["consistency"], found["made_by"]["method"]) == ("pass", "attributes")
+    assert "Three" not in model.asked[0] + model.asked[1] and "1. odd: It is odd." in model.asked[1]
+    assert 4 * len(model.asked) == attributes.calls_a_row() == 16
+    lost, _ = ran(stage(source="attributes", max_tries=1), ROW, [listed, ("You edit lists", "none")])
+    assert lost == Drop("rubric: refine: unparsable", {"n_tries": 1, "consistency": "parse_error"})
+    assert "chosen" not in stage(source="attributes", judge=None).columns_read()
+    assert len(attributes.materials()) == 1 + len(stage().materials())
+
+
 def test_another_is_written_until_the_judge_agrees() -> None:
     script = [
         (WRITING, ["no JSON", said(SHORT), said(PRIME)]),
