@@ -5,8 +5,8 @@
 Models have the published shapes and random weights, saved to a folder and loaded as a user would. The
 bare loop decodes, prepares and runs batches of 8, one after the other. Loop and encoder take turns as in
 `encoders.py`. Where torch sees a GPU, CLIP ViT-L/14 follows there in bfloat16, in batches of 64.
-`--stream N` instead encodes N small synthetic images, made on the way, with a narrow model whose vectors
-are kept, and prints the size of the process and its growth after a tenth.
+`--stream N` instead runs a recipe over N small synthetic photos (read, embedded by a narrow model, written)
+and prints the size of the process and how much more that is than for a tenth of them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from encoders import compare  # the sibling script
+from rather.cli import api
 from rather.core.registry import models
-from rather.core.vectors import KeptEncoder
 from rather.models.imaging import decoded
 
 GROUP = {"cpu": 8, "cuda": 64}
@@ -100,27 +102,37 @@ def synthetic(n: int) -> Iterator[bytes]:
         yield out.getvalue()
 
 
-def peak_mib() -> float:
-    """Largest resident size of the process so far, in MiB."""
+RECIPE = """name: stream
+models:
+  see: {{use: dino, name: '{home}/model', device: cpu}}
+stages:
+  - read.images: {{path: '{home}/photos'}}
+  - embed.image: {{model: see, of: [chosen]}}
+  - write.parquet: {{dialect: rather}}
+"""
+
+
+def run_over(n: int) -> float:
+    """Largest resident size of this process, in MiB, after a run over n photos of one subject."""
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "photos/thing").mkdir(parents=True)
+        for k, image in enumerate(synthetic(n)):
+            (home / f"photos/thing/{k}.jpg").write_bytes(image)
+        dino(home / "model", **shape)
+        (home / "stream.yaml").write_text(RECIPE.format(home=home))
+        view = api.run(home / "stream.yaml", out=home / "run")
+        if view.funnel[-1].rows_out != n:
+            sys.exit(f"of {n} photos {view.funnel[-1].rows_out} arrived")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def stream(n: int, chunk: int = 512) -> dict[str, Any]:
-    """Encode n images in chunks, as a stage does; growth of the process after the first tenth."""
-    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-    with tempfile.TemporaryDirectory() as folder:
-        dino(Path(folder), **shape)
-        spec = models()["dino"](name=folder, device="cpu")
-        encoder = KeptEncoder(spec.load(), spec.identity(), Path(folder) / "vectors")
-        waiting, done, early = list[bytes](), 0, 0.0
-        for image in synthetic(n):
-            waiting.append(image)
-            if len(waiting) == chunk:
-                done += len(encoder.encode(waiting))
-                waiting = []
-                early = peak_mib() if done <= n // 10 else early
-        done += len(encoder.encode(waiting))
-    return {"streamed": done, "peak_mib": round(peak_mib()), "growth_mib": round(peak_mib() - early)}
+def stream(n: int) -> dict[str, Any]:
+    """Size of a process that runs over n photos, and how much larger it is than one that runs over a tenth."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as fresh:
+        tenth, whole = fresh.map(run_over, (n // 10, n))
+    return {"streamed": n, "peak_mib": round(whole), "growth_mib": round(whole - tenth)}
 
 
 def measure(
