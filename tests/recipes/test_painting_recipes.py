@@ -101,8 +101,11 @@ def test_cdns_on_a_benchmark_of_prompts(tmp_path: Path, data: Path) -> None:
     assert len(rows) == 16 and {row["prompt"] for row in rows} >= {"a dog in the jungle", "a dog in the snow"}
     for row in rows:
         told = json.loads(row["degrade_params"])
-        assert told["prompt"] == "a photo of dog" != row["prompt"] and row["chosen_dino"] > row["rejected_dino"]
+        assert told["prompt"] == "a photo of dog" != row["prompt"]
         assert row["target"]["bytes"] != row["negative"]["bytes"]
+    for visual in ("blur", "noise"):
+        gaps = [row["chosen_dino"] - row["rejected_dino"] for row in rows if row["degrade_visual"] == visual]
+        assert len(gaps) == 8 and sum(gaps) / 8 > 0.05, "less like the photos, if not in every one of few rows"
 
 
 def test_lee_t2i_pairs_good_with_bad_and_logs_wrong_prompts(tmp_path: Path) -> None:
