@@ -155,7 +155,7 @@ def located(path: str) -> tuple[str, str | None, str]:
 
 def _save_memory(pipe: Any, *, vae_slicing: bool, vae_tiling: bool) -> None:
     for option, wanted in (("vae_slicing", vae_slicing), ("vae_tiling", vae_tiling)):
-        turn_on = getattr(getattr(pipe, "vae", None), option.replace("vae", "enable"), None)
+        turn_on: Any = getattr(getattr(pipe, "vae", None), option.replace("vae", "enable"), None)
         if wanted and turn_on is None:
             raise InputError(f"{type(pipe).__name__} has nothing that {option} could turn on", hint="leave it out")
         if wanted:
