@@ -13,7 +13,7 @@ from ..core.estimates import NOTHING, Estimate, mean, share_of
 from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Context, Sink
-from .measures import leaning, measure
+from .measures import Measure, leaning, measure, plain
 from .reasons import floats
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class DiagnoseCritiques(Sink):
     Discrimination is the share of true verdicts, apart for right and wrong responses: a critic that says
     the same of everything is good at one and bad at the other. With the columns of `score.refine_success`
     on `chosen`, also the share of right revisions, the change against the responses, how often a wrong
-    one came right and a right one was broken, and usefulness (revisions against fresh answers).
+    one came right and a right one was broken, and usefulness (revisions against fresh answers). A group
+    also has its yield: sound critiques for each response that any group has one of.
     """
 
     reads = (
@@ -41,6 +42,8 @@ class DiagnoseCritiques(Sink):
         "chosen_{column}_refined?",
         "chosen_{column}_changed?",
         "{by}?",
+        "question?",
+        "response?",
     )
     paper = "the figures of Critique-RL, arXiv 2510.24320"
 
@@ -57,12 +60,15 @@ class DiagnoseCritiques(Sink):
         facts: dict[str, Any] = {"critiques": table.num_rows, "measures": self._measures(table)}
         if self.by is not None and self.by in table.column_names:
             groups = flat(table[self.by]).cast(pa.string())
-            names = sorted(pc.unique(groups.drop_null()).to_pylist())
+            names, responses = sorted(pc.unique(groups.drop_null()).to_pylist()), _responses(table)
             facts["groups"] = [
-                {"group": name, "critiques": part.num_rows, "measures": self._measures(part)}
+                {
+                    "group": name, "critiques": part.num_rows,
+                    "measures": [*_yield(part.num_rows, responses), *self._measures(part)],
+                }
                 for name in names
                 for part in [table.filter(pc.equal(groups, name))]
-            ]
+            ]  # fmt: skip
         return facts
 
     def _table(self, rows: Frame) -> pa.Table:
@@ -90,6 +96,18 @@ class DiagnoseCritiques(Sink):
             ("usefulness", mean(useful)),
         ]
         return lines + [measure(name, found) for name, found in figures if found.known and found is not NOTHING]
+
+
+def _responses(table: pa.Table) -> int:
+    """How many different responses are criticised; 0 where rows do not say."""
+    about = [name for name in ("question", "response") if name in table.column_names]
+    return table.group_by(about).aggregate([]).num_rows if "response" in about else 0
+
+
+def _yield(critiques: int, responses: int) -> list[Measure]:
+    if not responses:
+        return []
+    return [plain("sound critiques a response", critiques / responses, "as many as were asked for = none was lost")]
 
 
 def _numbers(table: pa.Table, name: str) -> np.ndarray:

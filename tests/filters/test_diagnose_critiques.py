@@ -45,6 +45,20 @@ def test_verdicts_and_their_truth(tmp_path: Path) -> None:
     assert values(facts["groups"][1]["measures"])["true verdicts"] == 1.0
 
 
+def test_the_yield_of_each_format(tmp_path: Path) -> None:
+    """Two of each format asked for three responses (one text is the answer to two questions): full gives 5, which
+    makes 5/3, and brief 1, which makes 1/3, though it has none at all of two responses."""
+    about = {
+        "question": ["p", "p", "p", "q", "q", "p"],
+        "response": ["a", "a", "b", "a", "a", "b"],
+        "rationale_format": ["full", "full", "full", "full", "full", "brief"],
+    }
+    facts = found(tmp_path, VERDICTS | about)
+    told = {group["group"]: values(group["measures"]).get("sound critiques a response") for group in facts["groups"]}
+    assert told == {"full": 1.6667, "brief": 0.3333}
+    assert "sound critiques a response" not in values(found(tmp_path, VERDICTS)["groups"][0]["measures"])
+
+
 def test_pitfall_the_harm_to_right_answers_is_told_apart(tmp_path: Path) -> None:
     told = values(found(tmp_path, VERDICTS | REVISED)["measures"])
     assert told["right revisions"] == 0.6875
