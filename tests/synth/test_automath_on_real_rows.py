@@ -112,40 +112,44 @@ def test_step_critiques(data: Path) -> None:
     )
 
 
+UNHEARD = "Step 1: Wrong - no"
+TRIED = ((0, "rejected", MISSED), (1, "chosen", STRICT), (2, "rejected", TOLD), (0, "rejected", UNHEARD))
+"""Rows, which of their answers, and a critique of it."""
+
+
+def refined(data: Path) -> tuple[pa.Table, dict[str, list[Any]], Any]:
+    """The critiques tried, what four revisions by each and four fresh answers come to, and the actor."""
+    rows = real_pairs(data, "gsm8k_solutions.jsonl.gz")
+    questions = [row["prompt"][0]["content"] for row in rows]
+    batch = pairs(
+        *(("criticise", text, None) for *_, text in TRIED),
+        question=[questions[k] for k, *_ in TRIED], response=[rows[k][side]["text"] for k, side, _ in TRIED],
+        reference=[rows[k]["chosen"]["text"] for k, *_ in TRIED], response_right=[False, True, False, False],
+    )  # fmt: skip
+    says = {
+        MISSED: cycle(["A: 18", "A: 18", "A: 26", "A: 18"]), STRICT: cycle(["A: 20", "A: 25"]), TOLD: cycle(["A: 64"]),
+        UNHEARD: cycle([REFUSAL]), questions[0]: cycle(["A: 18", *["A: 26"] * 3]), questions[1]: cycle(["A: 20"]),
+        questions[2]: cycle(["A: 77"]),
+    }  # fmt: skip
+
+    def rule(text: str) -> str:
+        return next(next(turns) for begin, turns in says.items() if text.startswith(begin))
+
+    return batch, *judged(RefineSuccess(model="judge", k=4, baseline=4), batch, rule)
+
+
 def test_what_critiques_lead_to(data: Path) -> None:
     """A critique that helps, one that breaks what was right, one that tells the result, one nobody revises by.
 
     The first leads 3 of 4 revisions right where 1 of 4 fresh answers is: usefulness 3/4 - 1/4, and 3 of 4 have
     another result than the answer. The second leaves 2 of 4 right where all fresh ones are: 1/2 - 1.
     """
-    tries = [
-        (0, "rejected", MISSED),
-        (1, "chosen", STRICT),
-        (2, "rejected", TOLD),
-        (0, "rejected", "Step 1: Wrong - no"),
-    ]
-    rows = real_pairs(data, "gsm8k_solutions.jsonl.gz")
-    about = [(rows[k]["prompt"][0]["content"], rows[k][side]["text"], text) for k, side, text in tries]
-    batch = pairs(
-        *(("criticise", text, None) for *_, text in about),
-        question=[question for question, *_ in about], response=[response for _, response, _ in about],
-        reference=[rows[k]["chosen"]["text"] for k, *_ in tries], response_right=[False, True, False, False],
-    )  # fmt: skip
-    says = {
-        MISSED: cycle(["A: 18", "A: 18", "A: 26", "A: 18"]), STRICT: cycle(["A: 20", "A: 25"]), TOLD: cycle(["A: 64"]),
-        "Step 1: Wrong - no": cycle([REFUSAL]), rows[0]["prompt"][0]["content"]: cycle(["A: 18", *["A: 26"] * 3]),
-        rows[1]["prompt"][0]["content"]: cycle(["A: 20"]), rows[2]["prompt"][0]["content"]: cycle(["A: 77"]),
-    }  # fmt: skip
-    found, model = judged(
-        RefineSuccess(model="judge", k=4, baseline=4), batch,
-        lambda text: next(next(turns) for begin, turns in says.items() if text.startswith(begin)),
-    )  # fmt: skip
-    nothing = (None, None, None, None, False, "refused")
+    batch, found, actor = refined(data)
     assert list(zip(*found.values(), strict=True)) == [
         (0.5, 0.75, 0.25, 0.75, False, "ok"), (-0.5, 0.5, 1.0, 0.5, False, "ok"), (1.0, 1.0, 0.0, 1.0, True, "ok"),
-        nothing,
+        (None, None, None, None, False, "refused"),
     ]  # fmt: skip
-    assert len(model.requests) == 4 * (4 + 4), "fresh answers are asked for once a row"
+    assert len(actor.requests) == 4 * (4 + 4), "fresh answers are asked for once a row"
     scored = pa.table({**found, "response_right": batch["response_right"]})
     assert RefineSuccessGate().why_drop(scored).to_pylist() == [
         None, "breaks a right response", "tells the result", "revisions not judged",

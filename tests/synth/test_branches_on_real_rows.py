@@ -24,44 +24,48 @@ NEW = ["Describe how bread rises to a baker's apprentice.", "Compare two ways of
 CUT = Reply("It is a", "length")
 
 
+BETTER = ["Yeast makes gas, and gas lifts the dough.", "Pumped water stores more than batteries do."]
+POORER = ["By yeast.", "There are many ways."]
+
+
+def by_reference(data: Path, k: int, draft: str, feedback: str | Reply) -> tuple[Any, Any, dict[str, Any]]:
+    """What two new prompts by seed k come to, the model, and the seed; `draft` answers the first of them."""
+    seed = real_pairs(data, "dpo_demo_en.jsonl")[k]
+    script = [
+        ("What makes this prompt valuable", "Names its reader."),
+        ("What makes this answer good", feedback),
+        ("new prompts with the same qualities", json.dumps({"items": NEW})),
+        *((["The revised answer:", prompt], better) for prompt, better in zip(NEW, BETTER, strict=True)),
+        (NEW[0], draft), (NEW[1], POORER[1]),
+    ]  # fmt: skip
+    return *ran(ReferenceFeedback(new=2), seed, script), seed
+
+
 def test_refed(data: Path) -> None:
-    """Both pairs sound; one draft refused; feedback on the answer cut off."""
-    seeds = real_pairs(data, "dpo_demo_en.jsonl")
-    for seed, draft, feedback, kept in zip(
-        seeds, ("By yeast.", REFUSAL, "By yeast."), ("Plain words.", "Plain words.", CUT), (2, 1, 0), strict=True
-    ):
-        script = [
-            ("What makes this prompt valuable", "Names its reader."),
-            ("What makes this answer good", feedback),
-            ("new prompts with the same qualities", json.dumps({"items": NEW})),
-            (["The revised answer:", NEW[0]], "Yeast makes gas, and gas lifts the dough."),
-            (["The revised answer:", NEW[1]], "Pumped water stores more than batteries do."),
-            (NEW[0], draft),
-            (NEW[1], "There are many ways."),
-        ]
-        found, model = ran(ReferenceFeedback(new=2), seed, script)
-        if not kept:
-            assert found == Drop("answer_feedback: truncated", {"reply": "nothing was said"})
-            assert not any("new prompts with" in text for text in model.asked), "nothing more is paid for"
-            continue
-        pairs = [
-            (NEW[0], "Yeast makes gas, and gas lifts the dough.", "By yeast."),
-            (NEW[1], "Pumped water stores more than batteries do.", "There are many ways."),
-        ][-kept:]
+    """Both pairs sound; one draft refused."""
+    for k, draft in enumerate((POORER[0], REFUSAL)):
+        found, _, seed = by_reference(data, k, draft, "Plain words.")
         shared = {
             "verdict": "prefer", "seed_id": "row0", "seed_prompt": seed["prompt"][0]["content"],
             "seed_answer": seed["chosen"]["text"], "prompt_feedback": "Names its reader.",
-            "answer_feedback": "Plain words.", "seed_repeats": 0, "seed_failures": 2 - kept,
+            "answer_feedback": "Plain words.", "seed_repeats": 0, "seed_failures": k,
         }  # fmt: skip
+        name, at = "synth.reference_feedback", {"seed_id": "row0"}
         assert [opened(row) for row in found] == [
-            shared
-            | {
+            shared | {
                 "prompt": [{"role": "user", "content": prompt, "parts": None, "tool_calls": None}],
-                "chosen": signed(better, "synth.reference_feedback", "refine", {"seed_id": "row0", "step": 2}, None),
-                "rejected": signed(worse, "synth.reference_feedback", "draft", {"seed_id": "row0", "step": 1}, None),
+                "chosen": signed(better, name, "refine", at | {"step": 2}, None),
+                "rejected": signed(worse, name, "draft", at | {"step": 1}, None),
             }
-            for prompt, better, worse in pairs
-        ]
+            for prompt, better, worse in list(zip(NEW, BETTER, POORER, strict=True))[k:]
+        ]  # fmt: skip
+
+
+def test_refed_without_feedback(data: Path) -> None:
+    """Feedback on the answer is cut off: nothing more is paid for."""
+    found, model, _ = by_reference(data, 2, POORER[0], CUT)
+    assert found == Drop("answer_feedback: truncated", {"reply": "nothing was said"})
+    assert not any("new prompts with" in text for text in model.asked)
 
 
 def test_crg(data: Path) -> None:
