@@ -84,7 +84,7 @@ def bench_recipe(request: BenchRequest, bench: Bench, out: Path) -> Recipe:
     stages.append({"diagnose.judge": diagnose})
     judge = judge_options(request.judge, request.models)
     whole = {"name": f"bench-{bench.name}", "seed": SEED, "models": {"judge": judge}, "stages": stages}
-    return apply_sets(parse_recipe(yaml.safe_dump(whole, sort_keys=False), "rather bench"), list(request.sets))
+    return apply_sets(parse_recipe(yaml.safe_dump(whole, sort_keys=False), ""), list(request.sets))
 
 
 def _by(request: BenchRequest, bench: Bench, view: RunView) -> str | None:

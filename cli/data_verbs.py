@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Out, Sets
+from .options import Json, Out, Sets, given_path
 
 
 def filter_(
     input_: Annotated[str, typer.Argument(metavar="INPUT", help="A file, folder or hub id of preference pairs.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder; the dataset lies in its data/.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", parser=given_path, metavar="<path>", help="Run folder; the dataset lies in its data/."
+        ),
+    ],
     format_: Annotated[str | None, typer.Option("--format", help="Layout of the input; default: recognised.")] = None,
     margin: Annotated[float | None, typer.Option(help="Least margin kept, in logits of the reward head.")] = None,
     noise: Annotated[str | None, typer.Option(help="Drop suspected flips: auto, or the share (0–0.5).")] = None,
@@ -44,7 +49,12 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
 def view(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A run folder, a dataset folder, a file or a hub id.")],
     n: Annotated[int | None, typer.Option("-n", min=1, help="Print N pairs instead of writing a page.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The page; default: view.html in the run.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", parser=given_path, metavar="<path>", help="The page; default: view.html in the run."
+        ),
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, max=5000, help="Most rows on the page.")] = 200,
     find: Annotated[str, typer.Option(help="Only rows with this in a prompt or answer.")] = "",
     where: Annotated[list[str] | None, typer.Option(metavar="'COLUMN<VALUE'", help="Only rows where it holds.")] = None,
@@ -65,7 +75,9 @@ def view(
 def export(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A run folder, a dataset folder, a file or a hub id.")],
     to: Annotated[str, typer.Option("--to", metavar="DIALECT", help="The trainer's layout; see: rather list formats.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The dataset's folder.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", parser=given_path, metavar="<path>", help="The dataset's folder.")
+    ],
     form: Annotated[str, typer.Option(help="Conversations as: auto, text or messages.")] = "auto",
     test: Annotated[float, typer.Option(help="Share of the prompts that goes to a test split.")] = 0.0,
     split: Annotated[str | None, typer.Option(help="Only this split of the data; default: all, kept apart.")] = None,
@@ -98,7 +110,12 @@ def push(
 
 def pull(
     repo: Annotated[str, typer.Argument(metavar="REPO", help="owner/name on the Hugging Face Hub.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder; default: the repository's name.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", parser=given_path, metavar="<path>", help="Folder; default: the repository's name."
+        ),
+    ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit; default: the latest.")] = None,
     json_: Json = False,
 ) -> None:
@@ -110,7 +127,9 @@ def pull(
 
 def merge(
     parts: Annotated[list[Path], typer.Argument(metavar="SHARDS…", help="Run folders of shards, or dataset folders.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The dataset's folder.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", parser=given_path, metavar="<path>", help="The dataset's folder.")
+    ],
     partial: Annotated[bool, typer.Option("--partial", help="Merge what is there, though shards are missing.")] = False,
     json_: Json = False,
 ) -> None:

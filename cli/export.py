@@ -23,6 +23,7 @@ from .opened import (
     mapped,
     nothing_left,
     read_run,
+    refuse_for_run,
     rows_after,
 )
 from .parts import Part, assembled
@@ -101,6 +102,7 @@ def replace_form(writer: WriteParquet, form: str) -> WriteParquet:
 def _written(request: ExportRequest, writer: WriteParquet, scratch: Path) -> list[Part]:
     """Every split in a dataset folder of its own."""
     if is_run(request.data):
+        refuse_for_run(request.data, split=request.split, format=request.format, map=request.maps)
         view = open_run(request.data)
         stage, frame = rows_after(view, request.stage)
         check_columns(writer, frame.names, f"{request.data}, after {stage}")

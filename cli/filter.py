@@ -90,7 +90,7 @@ def filter_recipe(request: FilterRequest) -> Recipe:
         stages.append({"select.top": {"by": "margin", "keep": request.keep}})
     stages += [{"write.parquet": {}}, {"diagnose.evidence": {"against": "split.heldout"}}]
     text = yaml.safe_dump({"name": "filter", "stages": stages}, sort_keys=False)
-    return apply_sets(parse_recipe(text, "rather filter"), list(request.sets))
+    return apply_sets(parse_recipe(text, ""), list(request.sets))
 
 
 def noise_of(text: str) -> str | float:

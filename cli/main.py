@@ -1,47 +1,9 @@
-"""`rather`: the verbs as one command line, and how it ends."""
+"""`rather`: the console script, and how it ends."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Any
-
-import typer
-
-from . import data_verbs as data
-from . import recipe_verbs as recipes
-
-app = typer.Typer(
-    name="rather",
-    help="This, rather than that: build, curate and export preference datasets.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for verb in (
-    recipes.run,
-    recipes.check,
-    recipes.plan,
-    recipes.preview,
-    recipes.list_,
-    recipes.show,
-    recipes.copy,
-    recipes.schema,
-    data.filter_,
-    data.report,
-    data.view,
-    data.export,
-    data.push,
-    data.pull,
-    data.merge,
-    data.train,
-    data.bench,
-    data.winrate,
-    recipes.doctor,
-):  # in the order help shows them
-    app.command(verb.__name__.rstrip("_"))(verb)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,8 +17,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"rather {__version__}")
         return
     try:
-        code: Any = app(words, standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+        from .app import answer  # here, so that Ctrl-C is heeded while it is imported
+
+        code = answer(words)
+    except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,9 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         sys.exit(_complain(error))
-    if code == 130:  # the parser turns Ctrl-C into this number too
+    if code == 130:
         print("rather: interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
 def _complain(error: Exception) -> int:
@@ -79,7 +43,9 @@ def _complain(error: Exception) -> int:
         print(redact(f"rather: {error.show()}"), file=sys.stderr)
         return error.exit_code
     if hasattr(error, "format_message"):  # a usage error of the command line parser
-        print(f"rather: {error.format_message()}; see: rather --help", file=sys.stderr)
+        message = str(error.format_message()).strip()
+        told = message if message.startswith("Usage:") else f"rather: {message.rstrip('.')}; see: rather --help"
+        print(told, file=sys.stderr)  # no words at all are answered with the help
         return 2
     if isinstance(error, OSError) and error.filename:
         print(redact(f"rather: {error.filename}: {error.strerror}"), file=sys.stderr)

@@ -39,7 +39,7 @@ def merge(request: MergeRequest) -> dict[str, Any]:
         print(json.dumps(facts, ensure_ascii=False))
         return facts
     rows = ", ".join(f"{split} {n:,}" for split, n in facts["rows"].items())
-    print(f"{facts['path']}: {len(request.parts)} parts; rows: {rows}")
+    print(f"{facts['path']}: {len(request.parts)} {'part' if len(request.parts) == 1 else 'parts'}; rows: {rows}")
     for note in facts["notes"]:
         print(note)
     return facts

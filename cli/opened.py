@@ -95,7 +95,7 @@ def read_run(source: Source, folder: Path, *then: Stage, name: str = "read") -> 
     """Read a dataset in a run folder of its own, and do what `then` says with its rows."""
     entries = [{stage.name: stage.model_dump(exclude_defaults=True, mode="json")} for stage in (source, *then)]
     text = yaml.safe_dump({"name": name, "stages": entries}, sort_keys=False)
-    return execute(make_plan(parse_recipe(text, f"rather {name}")), RunOptions(folder), Silent())
+    return execute(make_plan(parse_recipe(text, "")), RunOptions(folder), Silent())
 
 
 def check_target(out: Path, *data: Path) -> None:
@@ -120,6 +120,13 @@ def nothing_left(out: Path) -> Iterator[None]:
         if not before:
             shutil.rmtree(out, ignore_errors=True)
         raise
+
+
+def refuse_for_run(data: str, **given: object) -> None:
+    """InputError where an option of datasets is given for a run folder, which would not heed it."""
+    for option, value in given.items():
+        if value:
+            raise InputError(f"--{option} is for datasets", place=data, hint="this is a run folder")
 
 
 def rows_after(view: RunView, stage: str | None = None) -> tuple[str, Frame]:

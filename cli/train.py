@@ -28,5 +28,5 @@ def train_on(data: str, method: str, base: str | None, out: Path | None, sets: t
     else:
         stages += [{"write.parquet": {}}, {"train.trl": {"method": method, "base": base}}]
     text = yaml.safe_dump({"name": f"train-{method}", "stages": stages}, sort_keys=False)
-    recipe = apply_sets(parse_recipe(text, "rather train"), list(sets))
+    recipe = apply_sets(parse_recipe(text, ""), list(sets))
     run_loaded(recipe, RunOptions(out or Path("runs") / recipe.name), as_json)

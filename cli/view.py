@@ -17,7 +17,7 @@ from ..formats.report import save_page
 from ..formats.report_pairs import reason_blocks
 from ..formats.report_text import excerpt
 from ..formats.thumbnails import Thumbnails
-from .opened import Reading, is_run, mapped, read_run, rows_after
+from .opened import Reading, is_run, mapped, read_run, refuse_for_run, rows_after
 
 if TYPE_CHECKING:
     from ..formats.report_data import Pair
@@ -78,6 +78,8 @@ def summary(rows: Shown, stage: str) -> str:
 
 def _opened(request: ViewRequest, scratch: Path) -> RunView:
     if is_run(request.path):
+        split = request.split != "train"
+        refuse_for_run(request.path, split=split, format=request.format, map=request.maps)
         return open_run(request.path)
     if request.stage is not None:
         raise InputError("--stage is for run folders", place=request.path, hint="a dataset has no stages")

@@ -47,7 +47,7 @@ class InputError(RatherError):
 @final
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One mistake in a recipe, with the line it stands on (1-based, 0 = the whole file)."""
+    """One mistake in a recipe, with the line it stands on (1-based, 0 = the whole file); no file = a verb's own."""
 
     line: int
     cause: str
@@ -56,7 +56,7 @@ class Fault:
 
     def show(self) -> str:
         """`file:line: cause; hint`, the form editors jump to."""
-        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " * bool(self.file)
+        place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " * bool(self.file)
         return f"{place}{self.cause}" + (f"; {self.hint}" if self.hint else "")
 
 

@@ -8,7 +8,8 @@ from typing import Final
 _hidden: dict[str, str] = {}
 _SHORTEST: Final = 6  # shorter values are words ("true", "cuda"), not secrets
 _NAMED: Final = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
-_BEARER: Final = re.compile(r"(?i)(bearer\s+|hf_|sk-)[A-Za-z0-9._\-]{8,}")
+_BEARER: Final = re.compile(r"((?i:bearer)\s+|hf_(?!hub_)|sk-(?=[a-z._\-]*[A-Z0-9]))[A-Za-z0-9._\-]{8,}")
+# Keys as providers make them: HF_HUB_OFFLINE, hf_hub_download and task-management are none.
 
 
 def hide(value: str, name: str) -> None:

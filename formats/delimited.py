@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -84,11 +85,20 @@ def _parsing(path: Path, faults: list[Any]) -> pv.ParseOptions:
 
 def _header(path: Path) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
+        _check_text(stream.read(1 << 16), path)
+    with pa.input_stream(str(path), compression="detect") as stream:
         names: list[str] = pv.open_csv(stream, _reading(), _parsing(path, [])).schema.names
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise InputError(f"the header names a column twice: {', '.join(double)}", place=str(path))
     return names
+
+
+def _check_text(head: bytes, path: Path) -> None:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", place=str(path), hint="save it as UTF-8") from error
 
 
 def _narrowed(kinds: dict[str, list[pa.DataType]], table: pa.Table) -> dict[str, list[pa.DataType]]:

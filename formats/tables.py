@@ -155,6 +155,8 @@ def find_files(path: str, split: str) -> tuple[Path, ...]:
     Of a folder in the Hub's layout (`train-00000-of-00002.parquet`) only the files of `split`.
     Raises InputError with the nearest existing name.
     """
+    if not path.strip():
+        raise InputError("no path is given", hint="name a file, a folder, a glob or a dataset on the Hub")
     here = Path(path).expanduser()
     if here.is_file():
         files = [here]
@@ -188,6 +190,10 @@ def _of_split(files: list[Path], split: str, path: str) -> list[Path]:
 
 
 def _nearby(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return f"it is a link to {path.readlink()}, which is not there"
+    if path.exists() and not path.is_dir():
+        return "it is neither a file nor a folder"
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         beside = [child.name for child in folder.parent.iterdir() if child.is_dir()] if folder.parent.is_dir() else []

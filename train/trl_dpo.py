@@ -193,7 +193,11 @@ class TrainTrl(Sink):
     def _tokenizer(self, data: Dataset) -> Any:
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self._base())
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self._base())
+        except (OSError, ValueError) as error:
+            cause = f"the model {self.base} does not load: {error}".splitlines()[0]
+            raise InputError(cause, place="train.trl", hint="base: a folder, or a model on the Hub") from error
         if data.form == "messages" and not tokenizer.chat_template:
             cause = f"{self.base} has no chat template, and the dataset holds messages"
             raise InputError(cause, place="train.trl", hint="use a chat model, or write with form: text")
