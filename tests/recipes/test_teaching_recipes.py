@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from .faking import calls, faked, written
@@ -60,6 +61,21 @@ def test_helix(tmp_path: Path) -> None:
     found = written(tmp_path)
     assert {(row["chosen"], row["rejected"]) for row in found} == {("Yes.", "No.")} and calls(view) == 2 * 19
     assert found[0]["helix_consensus"] and len(found[0]["helix_matrix"]) == 3
+    assert view.facts["write.wanted"]["rows"] == {"train": 0}
+
+
+def test_helix_asks_for_feedback_where_hypotheses_disagree(tmp_path: Path) -> None:
+    """Of two prompts one has an answer for those who want it brief and another for those who want it kind."""
+    torn = [(["How good is it", "brief", "# The answer\nYes"], "9"), (["How good is it", "kind", "Maybe"], "9")]
+    script = [
+        ("Write one guess", ["It is to be brief.", "It is to be kind.", "It is to be exact."]),
+        (["How good is it", "Is it not so", "# The answer\nYes"], "9"), *torn, ("How good is it", "2"),
+        ("Is it", ["Yes.", "Maybe.", "No.", "No, never."]),
+    ]  # fmt: skip
+    view = faked("helix", {"prompt": ["Is it so?", "Is it not so?"]}, tmp_path, script)
+    assert len(written(tmp_path)) == 2 and view.facts["write.wanted"]["rows"] == {"train": 1}
+    [row] = pq.read_table(tmp_path / "run" / "wanted" / "data").to_pylist()
+    assert "Is it so?" in str(row["prompt"]) and len(row["helix_hypotheses"]) == 3
 
 
 def test_feedback_friction(tmp_path: Path) -> None:
