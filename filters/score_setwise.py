@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, final
+from typing import Annotated, Any, Final, final
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.errors import RowError
 from ..core.registry import register
 from ..core.stage import Column, Columns, Context, ModelOf, Score
-from .image_scoring import made_by, shown
+from ..models.answers import Answer
+from ..models.cropping import box_of
+from ..models.regions import cut
+from .image_scoring import looked, made_by, shown
+from .set_pairs import over_pairs, placed
 
 _GAIN: Final = "the set's score less that without the candidate"
 
@@ -20,11 +25,12 @@ _GAIN: Final = "the set's score less that without the candidate"
 class Setwise(Score):
     """Mean cosine over all pairs of a row's candidates, and what each candidate adds to it.
 
-    For sets that should show one subject. A candidate without a readable image takes no part; a set
-    of fewer than two has no score.
+    For sets that should show one subject; with `boxes` only the subjects are compared, and not the scenes. A
+    candidate without a readable image, or without its box, takes no part; a set of fewer than two has no score.
+    How varied the sets are otherwise is `score.set_layout`'s; the two are never summed (`select.pareto`).
     """
 
-    reads = ("candidates",)
+    reads = ("candidates", "{boxes}")
     writes = (
         Column("{column}", "mean cosine over pairs of candidates", pa.float64(), "cosine", -1, 1, "higher"),
         Column("{column}_gain", _GAIN, pa.list_(pa.float64()), "cosine", -2, 2, "higher"),
@@ -37,6 +43,8 @@ class Setwise(Score):
     """The image encoder."""
     column: str = "setwise"
     """Name of the score."""
+    boxes: str = ""
+    """Column of a list of boxes, one a candidate, as `score.set_layout` writes: what is compared; empty = all of it."""
     most: Annotated[int, Field(ge=2)] = 64
     """Most candidates of a row that take part, the first ones."""
 
@@ -45,7 +53,9 @@ class Setwise(Score):
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
         found = shown(batch, "candidates", self.most)
-        vectors = found.look(lambda images: ctx.models[self.model].encode(images))
+        boxes = batch[self.boxes].to_pylist() if self.boxes else None
+        images = [self._part(*one, boxes) for one in zip(found.answers, found.images, strict=True)]
+        vectors = looked(images, found.outcomes, lambda seen: ctx.models[self.model].encode(seen))
         rows: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(batch.num_rows)]
         for answer, vector in zip(found.answers, vectors, strict=True):
             if vector is not None:
@@ -60,21 +70,25 @@ class Setwise(Score):
             for column, values in zip(self.columns_written(), columns, strict=True)
         }
 
+    def _part(self, answer: Answer, image: bytes | None, boxes: list[Any] | None) -> bytes | None:
+        """What of an image is compared; None for one that cannot be opened or has no box."""
+        if boxes is None or image is None:
+            return image
+        listed = boxes[answer.row] or ()
+        box = listed[answer.place] if answer.place < len(listed) else None
+        try:
+            return cut(image, [box_of(box or ())])[0]
+        except RowError:
+            return None
+
 
 def _of_set(
     members: list[tuple[int, np.ndarray]], length: int | None
 ) -> tuple[float | None, list[float | None] | None, int]:
-    """Score, gain a candidate and size of one set; a gain needs three, so that two are left."""
-    n = len(members)
-    gains: list[float | None] | None = None if length is None else [None] * length
-    if n < 2:
-        return None, gains, n
+    """Score, gain a candidate and size of one set."""
+    places = [place for place, _ in members]
+    if len(members) < 2:
+        return None, placed(None, places, length), len(members)
     vectors = np.stack([vector for _, vector in members]).astype(np.float64)
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, 0)
-    score = cosines.sum() / (n * (n - 1))
-    if n > 2 and gains is not None:
-        left = (cosines.sum() - 2 * cosines.sum(axis=1)) / ((n - 1) * (n - 2))
-        for (place, _), without in zip(members, left, strict=True):
-            gains[place] = float(score - without)
-    return float(np.clip(score, -1, 1)), gains, n
+    score, gains = over_pairs(vectors @ vectors.T)
+    return float(np.clip(score, -1, 1)), placed(gains, places, length), len(members)

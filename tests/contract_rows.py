@@ -14,6 +14,8 @@ WORDS: Final = (
     "green", "seven", "Ωmega", "", "river 42", "not", "I'm sorry, I can't help", "line\nline", "🙂", "long " * 90,
 )  # fmt: skip
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "filter.ambiguous": {"votes": "quality"},
+    "select.pareto": {"by": ["margin", "similarity"]},
     "score.pool_z": {"scores": ["quality"]},
     "synth.describe_bins": {"features": {"margin": ["low", "middle", "high"]}},
 }
