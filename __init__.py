@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cli.api import check, load_recipe, run
+    from .core.declared import Column
     from .core.errors import RatherError
     from .core.registry import model, register
-    from .core.stage import Column, Context, Drop, Fit, Gate, Map, Score, Select, Sink, Source
+    from .core.stage import Context, Drop, Fit, Gate, Map, Score, Select, Sink, Source
 
 __version__ = "0.1.0"
 
@@ -16,7 +17,8 @@ _HOMES = {
     "cli.api": ("check", "load_recipe", "run"),
     "core.errors": ("RatherError",),
     "core.registry": ("model", "register"),
-    "core.stage": ("Column", "Context", "Drop", "Fit", "Gate", "Map", "Score", "Select", "Sink", "Source"),
+    "core.declared": ("Column",),
+    "core.stage": ("Context", "Drop", "Fit", "Gate", "Map", "Score", "Select", "Sink", "Source"),
 }
 __all__ = [  # noqa: F822
     "Column", "Context", "Drop", "Fit", "Gate", "Map", "RatherError", "Score", "Select", "Sink",

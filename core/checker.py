@@ -8,13 +8,14 @@ from typing import Any, final
 
 from . import registry
 from .column_checker import ColumnChecker
+from .declared import FileOf, ModelOf, StageOf
 from .errors import RatherError, did_you_mean
 from .findings import Findings
 from .hints import exists, holds, marks_of, near_file, reason_of
 from .model_checker import ModelChecker
 from .plan import ANY, Node, Plan, rows_into
 from .recipe import Recipe, StageEntry
-from .stage import FileOf, ModelOf, Select, Source, Stage, StageOf
+from .stage import Select, Source, Stage
 
 
 @final

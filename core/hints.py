@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from . import registry
-from .errors import Fault, RecipeError, did_you_mean
+from .errors import Fault, MissingExtra, RecipeError, did_you_mean
 from .row import SYSTEM
 from .yamlfile import expand
 
@@ -81,6 +81,12 @@ def importable(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # a parent that is missing, or no module name at all
         return False
+
+
+def require(module: str, extra: str) -> None:
+    """Raise `MissingExtra` unless `module` can be imported."""
+    if not importable(module):
+        raise MissingExtra(module, extra)
 
 
 def exists(path: Path) -> bool:

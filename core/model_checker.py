@@ -9,10 +9,10 @@ from typing import Any, final
 from pydantic import ValidationError
 
 from . import registry, secrets
+from .declared import ModelOf
 from .errors import did_you_mean
 from .findings import Findings
 from .recipe import ModelEntry, Recipe, StageEntry
-from .stage import ModelOf
 
 
 @final

@@ -21,8 +21,9 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from .declared import ModelOf
 from .errors import InputError
-from .stage import SHAPES, ModelOf, Stage
+from .stage import SHAPES, Stage
 
 ROOMS = ("formats", "synth", "filters", "train")
 S = TypeVar("S", bound=type[Stage])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
-from .stage import ModelOf
+from .declared import ModelOf
 
 
 def _several(value: Any) -> Any:

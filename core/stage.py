@@ -1,7 +1,4 @@
-"""The seven shapes of a stage. A stage is data: its fields are its options, help and cache key.
-
-Shapes are abstract and have one method each; every stage is final. Reuse by function.
-"""
+"""The seven shapes of a stage: abstract, a method each. A stage is final, and data: fields are options, help, key."""
 
 from __future__ import annotations
 
@@ -9,12 +6,12 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from .errors import MissingExtra
+from .declared import Column, ModelOf, StageOf, filled_in
 
 if TYPE_CHECKING:
     from .frame import Frame
@@ -23,59 +20,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Columns = Mapping[str, pa.Array]
-
-
-@final
-@dataclass(frozen=True)
-class Column:
-    """A column a stage writes: for a score, its unit, range and which direction is better."""
-
-    name: str
-    doc: str = ""
-    type: pa.DataType | None = None
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    better: str = ""
-
-    def metadata(self, writer: str) -> dict[bytes, bytes]:
-        """What is stored with the field in the schema: scorer, range and direction."""
-        pairs = {"scorer": writer, "doc": self.doc, "unit": self.unit, "better": self.better}
-        pairs |= {"low": "" if self.low is None else str(self.low), "high": "" if self.high is None else str(self.high)}
-        return {key.encode(): value.encode() for key, value in pairs.items() if value}
-
-
-@final
-@dataclass(frozen=True)
-class ModelOf:
-    """Marks a stage field that names a model of the recipe (or a registered one) of this kind."""
-
-    kind: str
-
-    def takes(self, kind: str) -> bool:
-        """Whether a model of `kind` will do: one of this kind, or of one that promises all this kind does."""
-        return kind == self.kind or kind in MORE_THAN.get(self.kind, ())
-
-
-MORE_THAN: Final[Mapping[str, tuple[str, ...]]] = {
-    "image_encoder": ("patch_encoder", "image_text_encoder", "image_text_matcher"),
-    "image_text_encoder": ("image_text_matcher",),
-    "image_reward": ("image_rating",),
-    "style_encoder": ("image_encoder", "patch_encoder", "image_text_encoder", "image_text_matcher"),
-}
-"""Kinds of model whose protocol holds everything another kind's does."""
-
-
-@final
-@dataclass(frozen=True)
-class StageOf:
-    """Marks a stage field that names an earlier stage of the recipe."""
-
-
-@final
-@dataclass(frozen=True)
-class FileOf:
-    """Marks a stage field that is a path which must exist when the recipe is checked."""
 
 
 @final
@@ -142,7 +86,7 @@ class Stage(BaseModel, ABC):
 
     def columns_read(self) -> tuple[str, ...]:
         """Names of `reads` with fields filled in; an optional one keeps its `?`."""
-        return tuple(name for template in self.reads for name in _filled(template, self))
+        return tuple(name for template in self.reads for name in filled_in(template, self))
 
     def columns_written(self) -> tuple[Column, ...]:
         """`writes` with fields filled in."""
@@ -150,7 +94,7 @@ class Stage(BaseModel, ABC):
         return tuple(
             Column(name, column.doc, column.type, column.unit, column.low, column.high, column.better)
             for column in columns
-            for name in _filled(column.name, self)
+            for name in filled_in(column.name, self)
         )
 
     def models_named(self) -> tuple[str, ...]:
@@ -273,24 +217,3 @@ class Sink(Stage):
 
 
 SHAPES: tuple[type[Stage], ...] = (Source, Map, Score, Fit, Gate, Select, Sink)
-
-
-def require(module: str, extra: str) -> None:
-    """Raise `MissingExtra` unless `module` can be imported."""
-    import importlib.util
-
-    if importlib.util.find_spec(module) is None:
-        raise MissingExtra(module, extra)
-
-
-def _filled(template: str, stage: Stage) -> Iterator[str]:
-    if "{" not in template:
-        yield template
-        return
-    head, _, rest = template.partition("{")
-    field, _, tail = rest.partition("}")
-    value = getattr(stage, field)
-    values = value if isinstance(value, (list, tuple)) else [value]
-    for item in values:
-        if item is not None and item != "":
-            yield f"{head}{item}{tail}"

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..core.byte_hashing import mix
+from ..core.declared import Column
 from ..core.hashing import hash_column
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from .length import plain_text
 
 

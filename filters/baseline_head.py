@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.narrow import Narrow
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Fit
+from ..core.stage import Columns, Context, Fit
 from .reasons import numpy_of
 
 

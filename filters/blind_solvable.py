@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
+from ..core.stage import Columns, Context, Gate, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.errors import InputError
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
+from ..core.stage import Columns, Context, Gate, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import cosine, shown
 from .reasons import first_reasons, floats

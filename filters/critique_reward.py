@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Gate, Score
+from ..core.stage import Columns, Context, Gate, Score
 from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, sides
 from ..models.critiques import verdict_of
 from .reasons import first_reasons, floats

@@ -11,10 +11,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.calibration_curves import Curve, Method, brier, calibration_error, fit_curve
+from ..core.declared import Column, FileOf
 from ..core.errors import InputError
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, FileOf, Score, Sink
+from ..core.stage import Columns, Context, Score, Sink
 from .judged import said
 from .measures import number, plain
 from .reasons import floats

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 import numpy as np
 
+from ..core.declared import ModelOf
 from ..core.registry import register
-from ..core.stage import Context, ModelOf, Sink
+from ..core.stage import Context, Sink
 from ..models.asking import request
 from ..models.readers import read_yes_no
 from ..models.verdict import Asker, Verdict, ask_verdicts

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.errors import InputError
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Fit, Select
+from ..core.stage import Columns, Context, Fit, Select
 from .reasons import first_reasons, floats
 
 FEWEST: Final = 5

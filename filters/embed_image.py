@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from .image_bytes import Picture, images_in, opened
 from .image_scoring import looked
 

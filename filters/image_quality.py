@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.errors import RowError
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from ..models.imaging import decoded
 from ..models.running import spread
 from .image_bytes import Picture, data_of, images_in

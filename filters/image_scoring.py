@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..core.declared import Column
 from ..core.errors import RowError
 from ..core.row import flat, last_user_text
-from ..core.stage import Column
 from ..models.answers import Answer, Of, sides
 from ..models.imaging import readable
 from ..models.running import spread

@@ -9,9 +9,10 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.several import Chats, Names
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import shared_outcome
 from ..models.verdict import Verdict

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.several import Chats, Names
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.paid import Reply
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.asking import request
 from ..models.readers import read_text
 from ..models.verdict import Asker, Outcome, Reader, Verdict, ask_verdicts

@@ -8,8 +8,9 @@ from typing import Annotated, Any, final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import ask_by_kind, request
 from ..models.readers import read_json

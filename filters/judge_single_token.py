@@ -9,10 +9,11 @@ from typing import Annotated, Any, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.paid import Reply
 from ..core.prose import Prose
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import request, shared_outcome
 from ..models.comparing import Match, mean_lead

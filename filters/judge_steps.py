@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
+from ..core.stage import Columns, Context, Gate, Score
 from ..models.asking import ask_by_kind, request, shared_outcome
 from ..models.readers import read_json
 from ..models.verdict import Verdict

@@ -9,8 +9,9 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Answer, answers_in, by_row
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead

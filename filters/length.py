@@ -6,9 +6,10 @@ from typing import final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.row import answer_text, characters, prompt_text
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from .reasons import numpy_of
 from .text_bytes import word_counts
 

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.knn import nearest
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import answer_text, last_user_text
-from ..core.stage import Column, Columns, Context, Fit
+from ..core.stage import Columns, Context, Fit
 from .vectors import present_vectors
 
 

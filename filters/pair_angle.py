@@ -10,8 +10,9 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 from .pairing import Pair, Scored, pair_rows, scored
 
 

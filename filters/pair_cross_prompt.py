@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.errors import InputError
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import ANSWER, MESSAGES, flat
-from ..core.stage import Column, Columns, Context, Drop, Fit, Map, Row
+from ..core.stage import Columns, Context, Drop, Fit, Map, Row
 from .cross_draw import against_fails, among_passes, ties_wanted
 
 PARTNERS: Final = pa.list_(

@@ -9,8 +9,9 @@ from typing import Final, Literal, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.errors import RowError
-from ..core.stage import Column, Drop, Row
+from ..core.stage import Drop, Row
 
 Better = Literal["higher", "lower"]
 Ties = Literal["drop", "keep"]

@@ -10,10 +10,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from ..core.agreement import Level, krippendorff_alpha
+from ..core.declared import Column
 from ..core.frame import Frame
 from ..core.narrow import Narrow
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Fit, Sink
+from ..core.stage import Columns, Context, Fit, Sink
 from ..models.answers import Of, columns_of, sides
 
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.narrow import Narrow
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Fit, Gate, Score
+from ..core.stage import Columns, Context, Fit, Gate, Score
 
 PAPER = "Collaborative Reward Modeling (CRM); peers, schedule and calibration: house"
 

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.frame import Frame
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import answer_text
-from ..core.stage import Column, Columns, Context, Fit, Sink
+from ..core.stage import Columns, Context, Fit, Sink
 from .reasons import floats
 from .vectors import present_vectors
 

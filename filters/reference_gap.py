@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import StageOf
 from ..core.errors import InputError
 from ..core.frame import Frame
 from ..core.narrow import Narrow
 from ..core.registry import register
-from ..core.stage import Context, Select, Sink, StageOf
+from ..core.stage import Context, Select, Sink
 from .reasons import codes, first_reasons, floats, rank_within
 
 Normalise = Literal["mean", "sum"]

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, Gate, ModelOf, Score
+from ..core.stage import Columns, Context, Gate, Score
 from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request
 from ..models.readers import read_text

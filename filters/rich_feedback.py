@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.errors import RowError
 from ..core.registry import register
 from ..core.row import IMAGE, last_user_text
-from ..core.stage import Column, Columns, Context, Score
+from ..core.stage import Columns, Context, Score
 from ..models.imaging import bytes_of, decoded
 
 _SPLIT: Final = re.compile(r'[,.?!":; ]+')

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer, plain
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Of, answers_in, columns_of, laid_out, sides
 from .drawing import UNSURE, drawn
 from .judging import texts_of

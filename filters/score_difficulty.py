@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..core.declared import Column
 from ..core.errors import InputError
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Fit
+from ..core.stage import Columns, Context, Fit
 from .reasons import floats
 
 BINS: Final = ("hard", "medium", "easy")

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import shown
 from .matching import NONE, by_category

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.errors import InputError
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import answers_in, by_row
 from ..models.asking import request
 from ..models.readers import read_text

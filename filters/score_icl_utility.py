@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, FileOf, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, FileOf, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..core.text_columns import SUFFIXES, file_digest
 from ..models.answers import Answer, Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.verdict import ask_verdicts

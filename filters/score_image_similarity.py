@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, final
 
 import pyarrow as pa
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from .image_bytes import images_in, opened
 from .image_scoring import cosine, looked
 

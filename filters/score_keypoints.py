@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Of, answers_in, columns_of, laid_out, most_answers, sides
 from ..models.asking import request, shared_outcome
 from ..models.readers import read_json, read_yes_no

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, Fit
+from ..core.stage import Columns, Context, Fit
 
 
 @final

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.logit import sigmoid
 from ..core.registry import register
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.answers import Of, columns_of, laid_out, sides
 from .image_scoring import PLACEHOLDERS, made_by, matched, prompts_of, shown, told_of
 

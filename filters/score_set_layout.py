@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.errors import RowError
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.cropping import Box, box_of
 from .image_scoring import looked_at, shown
 from .set_pairs import over_pairs, placed

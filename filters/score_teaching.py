@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, FileOf, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
 from ..core.several import Chats
-from ..core.stage import Column, Columns, Context, FileOf, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..core.text_columns import SUFFIXES, file_digest
 from ..models.answers import Answer, answers_in, laid_out
 from ..models.verdict import Verdict, ask_verdicts

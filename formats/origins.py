@@ -10,7 +10,7 @@ from typing import Any, Final, final
 import yaml
 
 from ..core import registry
-from ..core.stage import ModelOf
+from ..core.declared import ModelOf
 from ..core.yamlfile import expand
 
 _WHERE: Final = ("path", "repo", "name", "dataset")

@@ -15,10 +15,11 @@ from pydantic import Field
 
 from ..core.byte_hashing import mix
 from ..core.cursor import prefetched
+from ..core.declared import FileOf
 from ..core.errors import InputError, RunError, did_you_mean
 from ..core.registry import register
 from ..core.row import flat
-from ..core.stage import Context, FileOf, Sink
+from ..core.stage import Context, Sink
 from .card import About, Written, render_card
 from .dialect import Dialect
 from .dialects import DIALECTS

@@ -9,7 +9,8 @@ from typing import Any, Literal, final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..core.stage import Column, Columns
+from ..core.declared import Column
+from ..core.stage import Columns
 from .pictures import Part, picture_part
 
 Of = Literal["pair", "candidates", "chosen"]

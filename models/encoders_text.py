@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, final
 import numpy as np
 from pydantic import Field
 
+from ..core.hints import require
 from ..core.registry import ModelSpec, model
-from ..core.stage import require
 from .running import session, spread, texts_once, unit_rows
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import FileOf
 from ..core.errors import InputError
 from ..core.hashing import digest
 from ..core.journal import canonical
 from ..core.paid import Reply, Request
 from ..core.registry import ModelSpec, model
-from ..core.stage import FileOf
 from .chat import parts
 from .json_schema import smallest
 

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.several import Chats
-from ..core.stage import Column, Context, Dropped, Map, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.readers import read_text
 from .making import TEMPLATES, answer, answered, made_by, messages_of, read_answer, sample_seeds, together
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.pictures import Part
 from ..models.readers import read_choice, read_yes_no
 from .causal_attributes import Attribute, causal_attributes

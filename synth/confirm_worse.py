@@ -7,8 +7,9 @@ from typing import Annotated, final
 
 import pyarrow as pa
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .confirming import PROMPTS, confirmed
 from .kin import kin_among
 from .making import TEMPLATES, answer_of, pictures_of, prompt_of

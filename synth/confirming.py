@@ -8,9 +8,10 @@ from typing import Any, Final, Generic, Literal, TypeVar, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.errors import CallError
 from ..core.paid import PaidModel
-from ..core.stage import Column, Dropped
+from ..core.stage import Dropped
 from ..models.answers import Answer
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee, mean_lead

@@ -9,9 +9,10 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.answers import Of, most_answers, sides
 from ..models.readers import read_text, read_yes_no
 from .critique_corrected import Corrected, changed, read_corrected

@@ -8,8 +8,9 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from .critique_judgments import Judgment, Pairing, hint_pair, read_judgment, sampled_pairs, shortened
 from .critique_records import message, question_of
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, sample_seeds, together

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from .confirming import JUDGED_MARGIN, PROMPTS, Aim, target_faults
 from .corruptions import (
     Corruption,

@@ -8,8 +8,9 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .swaps import padded, swapped_names
 

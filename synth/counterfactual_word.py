@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.critiques import mentions
 from ..models.readers import read_choice, read_json, read_text
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of, together

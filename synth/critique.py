@@ -9,8 +9,9 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.answers import Of, most_answers, sides
 from ..models.verdict import Verdict
 from .critique_making import Format, Grain, Made, criticised

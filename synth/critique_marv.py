@@ -8,10 +8,11 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.paid import PaidModel
 from ..core.registry import register
 from ..core.several import Chats
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from .confirming import PROMPTS, rated
 from .kin import kin_among
 from .making import TEMPLATES, Writer, answer_of, pictures_of, together

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.score_reader import read_score
 from .critique_records import ABOUT, CRITIQUES, critic_prompt, critique_value, question_of
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, together

@@ -8,8 +8,9 @@ from typing import Final, Literal, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.row import COLUMNS
-from ..core.stage import Column, Dropped, Row
+from ..core.stage import Dropped, Row
 from ..models.answers import Of, sides
 from .injecting import pieces_of
 from .making import TEMPLATES

@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.asking import request
 from ..models.pictures import Part
 from ..models.verdict import Outcome

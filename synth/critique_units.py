@@ -9,8 +9,9 @@ from typing import Any, Final, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.row import COLUMNS
-from ..core.stage import Column, Row
+from ..core.stage import Row
 
 SEVERITIES: Final = {1: "minor", 2: "serious", 3: "fatal"}
 UNIT: Final = pa.struct(

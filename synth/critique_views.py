@@ -7,8 +7,9 @@ from typing import Any, Literal, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 from .critique_records import critique_value, message
 from .making import TEMPLATES, answer, answer_of, made_by, prompt_of
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.cropping import Colour, alone, box_of, box_of_mask, square
 from ..models.imaging import bytes_of, decoded, encoded
 from ..models.offloading import offloaded

@@ -9,8 +9,9 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.pictures import Part
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, prompt_of, read_answer, sample_seeds
 from .overlap import words_of

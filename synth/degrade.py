@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.imaging import bytes_of
 from ..models.offloading import offloaded
 from .degrade_search import Attempt, Band, Clean, Search, nearest

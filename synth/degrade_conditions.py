@@ -10,11 +10,12 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.errors import RowError
 from ..core.hashing import digest
 from ..core.registry import register
 from ..core.several import Several
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.imaging import bytes_of
 from .degraded_conditions import Conditions, TextMode, VisualMode, hallucinated, shrunk, worse_picture
 from .making import TEMPLATES, Writer, prompt_of, together

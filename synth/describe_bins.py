@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.journal import canonical
 from ..core.narrow import Narrow
 from ..core.registry import register
 from ..core.row import ANSWER
-from ..core.stage import Column, Columns, Context, Fit
+from ..core.stage import Columns, Context, Fit
 
 Keywords = Annotated[tuple[str, ...], Field(min_length=2, max_length=20)]
 

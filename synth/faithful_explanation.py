@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.critiques import mentions
 from ..models.readers import read_json, read_text
 from .critique_records import message, question_of

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.readers import read_json
 from .listing import one_of, record
 from .making import TEMPLATES, Writer, answer, made_by, prompt_of

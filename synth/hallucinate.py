@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.readers import read_choice
 from .confirming import JUDGED_MARGIN, Aim, Aimed, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM

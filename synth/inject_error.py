@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
 from .critique_records import labelled

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.row import COLUMNS, answer_text, flat, prompt_text
-from ..core.stage import Column, Columns, Context, ModelOf, Score
+from ..core.stage import Columns, Context, Score
 from ..models.causal_lm import Tokens
 from .critique_views import judged_prompt
 from .making import TEMPLATES

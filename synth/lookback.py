@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.final_answer import final_answer, marked_answer
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.pictures import Part
 from .critique_truth import same_end
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, pictures_of, prompt_of, together

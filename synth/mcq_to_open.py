@@ -10,8 +10,9 @@ from typing import Final, Literal, final
 
 import pyarrow as pa
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 
 _LINE: Final = re.compile(r"^[ \t]*\(?([A-Ja-j])[.):][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _INLINE: Final = re.compile(r"\(([A-J])\)[ \t]*(.+?)(?=[,;]?[ \t]*\([A-J]\)|[.?]?[ \t]*$|\n)")

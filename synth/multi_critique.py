@@ -8,9 +8,10 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.several import Chats
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.answers import Of, most_answers, sides
 from .critique_agents import Crucial, Merged, classified, criticised_by, crucial, merged, net_severity
 from .critique_records import ABOUT, Subject, critic_prompt, critique_value, question_of, subjects

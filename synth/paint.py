@@ -9,9 +9,10 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.several import Painters
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 from .making import prompt_of
 from .painting import SEED_BITS, Easel, NagScales, UseImage, painted_all, reference_of, sampling
 

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.painter import Sampling
 from .making import prompt_of, together
 from .painting import SEED_BITS, Easel, NagScales, UseImage, reference_of, sampling

@@ -8,8 +8,9 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .making import answer, answer_of, made_by
 
 

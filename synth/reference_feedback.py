@@ -9,8 +9,9 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.readers import read_json
 from .listing import listed
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together

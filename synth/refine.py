@@ -8,8 +8,9 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of, together
 from .overlap import longest_run
 from .refine_select import WORDINGS, Refinement, incorporated, likely, near, picked

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.final_answer import final_answer
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .making import answer, made_by, together
 from .refusal_texts import REFUSALS, declines
 from .verifiers import AnyVerifier

@@ -8,9 +8,10 @@ from typing import Annotated, Any, final
 
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.hashing import digest
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.imaging import bytes_of, decoded, encoded
 from ..models.offloading import offloaded
 from .making import prompt_of

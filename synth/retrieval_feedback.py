@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, FileOf, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, FileOf, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..core.text_columns import SUFFIXES, file_digest
 from ..models.readers import read_yes_no
 from .changed_spans import changed_spans

@@ -9,9 +9,10 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.paid import Reply
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.readers import read_text
 from ..models.verdict import Outcome, Verdict
 from .making import TEMPLATES, Writer, answer, made_by, prompt_of, sample_seeds, together

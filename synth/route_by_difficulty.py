@@ -9,8 +9,9 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.asking import request
 from .making import TEMPLATES, Writer, answer, made_by, pictures_of, prompt_of
 from .overlap import words_of

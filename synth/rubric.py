@@ -9,11 +9,12 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.errors import CallError
 from ..core.paid import PaidModel
 from ..core.registry import register
 from ..core.row import COLUMNS
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.answers import Answer
 from ..models.asking import shared_outcome
 from ..models.comparing import Match, Referee

@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.asking import request
 from .making import TEMPLATES, answer, answer_of, made_by, prompt_of
 from .rubric_lines import told

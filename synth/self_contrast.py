@@ -11,8 +11,9 @@ from typing import Annotated, Any, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.pictures import Part
 from ..models.readers import read_json
 from .listing import listed, texts_in

@@ -8,8 +8,9 @@ from typing import Annotated, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.verdict import Verdict
 from .making import TEMPLATES, Writer, answered, messages_of, prompt_of, together
 from .verifiers import AnyVerifier, reference_columns, reference_of

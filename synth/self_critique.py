@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.critiques import Critique, read_scored
 from .critique_records import CRITIQUES, critique_value, question_of
 from .making import TEMPLATES, Writer, answer_of, pictures_of, sample_seeds, together

@@ -8,9 +8,10 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.several import Chats
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.asking import request
 from ..models.readers import read_json
 from .listing import listed, one_of, texts_in

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .confirming import JUDGED_MARGIN, Aim, Strength, target_faults
 from .confirming import PROMPTS as CONFIRM
 from .making import TEMPLATES, Writer, answer, answer_of, made_by, prompt_of

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
 from ..core.several import Several
-from ..core.stage import Column, Context, Drop, Map, Row
+from ..core.stage import Context, Drop, Map, Row
 from .making import answer, made_by, prompt_of
 from .prompt_slots import SLOTS, Slot, Swap, swaps
 

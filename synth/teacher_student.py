@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.row import COLUMNS
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.asking import request
 from ..models.readers import read_json
 from ..models.verdict import Verdict

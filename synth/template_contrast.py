@@ -11,11 +11,12 @@ from typing import Annotated, Final, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import FileOf
 from ..core.errors import InputError
 from ..core.hashing import digest
 from ..core.registry import register
 from ..core.row import ANSWER, text_messages
-from ..core.stage import FileOf, Source
+from ..core.stage import Source
 from .making import answer, made_by
 from .slot_grammar import PACKAGED, Grammar, read_grammar
 

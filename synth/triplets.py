@@ -9,10 +9,11 @@ from typing import Annotated, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.registry import register
 from ..core.row import IMAGE
 from ..core.several import Names
-from ..core.stage import Column, Context, Drop, Map, ModelOf, Row
+from ..core.stage import Context, Drop, Map, Row
 from ..models.painter import Sampling
 from .making import prompt_of
 from .painting import SEED_BITS, Easel, reference_of

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, final
 import pyarrow as pa
 from pydantic import Field
 
+from ..core.declared import Column
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, Row
+from ..core.stage import Context, Dropped, Map, Row
 from .making import together
 from .verifiers import AnyVerifier, reference_columns, reference_of
 from .verifiers_text import Formula

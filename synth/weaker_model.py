@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import Column, ModelOf
 from ..core.paid import Reply
 from ..core.registry import register
-from ..core.stage import Column, Context, Dropped, Map, ModelOf, Row
+from ..core.stage import Context, Dropped, Map, Row
 from ..models.readers import read_text
 from ..models.verdict import Verdict
 from .confirming import JUDGED_MARGIN, PROMPTS, Aim, Strength, target_faults

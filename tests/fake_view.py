@@ -9,10 +9,10 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
+from rather.core.declared import Column
 from rather.core.hashing import hash_column
 from rather.core.identity import hex_ids
 from rather.core.row import PLACE, arrow_vectors, text_answers, text_messages
-from rather.core.stage import Column
 
 from .frames import TableFrame
 

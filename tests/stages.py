@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from rather.core.declared import Column
 from rather.core.errors import CallError, RateLimited
 from rather.core.frame import Frame
 from rather.core.narrow import Narrow
 from rather.core.paid import Reply, Request
 from rather.core.registry import ModelSpec, model, register
 from rather.core.row import answer_text, text_answers, text_messages
-from rather.core.stage import Column, Columns, Context, Drop, Fit, Gate, Map, Row, Score, Select, Sink, Source
+from rather.core.stage import Columns, Context, Drop, Fit, Gate, Map, Row, Score, Select, Sink, Source
 
 
 def pairs(start: int, stop: int) -> pa.Table:

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from rather.core import registry
+from rather.core.declared import Column, ModelOf
 from rather.core.errors import InputError, RecipeError
 from rather.core.plan import make_plan
 from rather.core.recipe_parser import parse_recipe
 from rather.core.row import COLUMNS
 from rather.core.secrets import is_secret_name
-from rather.core.stage import SHAPES, Column, ModelOf, Stage
+from rather.core.stage import SHAPES, Stage
 from rather.core.view import RunView
 
 from .contract_rows import OPTIONS, ROWS, fake_rows

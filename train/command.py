@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, final
 
 from pydantic import Field
 
+from ..core.declared import FileOf, StageOf
 from ..core.errors import RunError, StageFailed, did_you_mean
 from ..core.registry import register
 from ..core.secrets import redact
-from ..core.stage import Context, FileOf, Sink, StageOf
+from ..core.stage import Context, Sink
 from .dataset import written_dataset
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ..core.declared import StageOf
 from ..core.errors import RunError
 from ..core.registry import register
-from ..core.stage import Context, Sink, StageOf
+from ..core.stage import Context, Sink
 from ..models.heads import fit_head
 from ..models.pair_table import LABEL_COLUMNS, PAIR_COLUMNS
 from .intervals import Interval, accuracy_interval, difference_interval

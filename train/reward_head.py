@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, final
 import numpy as np
 from pydantic import Field
 
+from ..core.declared import ModelOf
 from ..core.errors import InputError, RunError
 from ..core.registry import register
 from ..core.row import answer_text, last_user_text
-from ..core.stage import Context, ModelOf, Sink
+from ..core.stage import Context, Sink
 from ..models.heads import cross_fit, fit_head
 from ..models.pair_table import LABEL_COLUMNS, PAIR_COLUMNS, vectors_of
 from ..models.reward import save_reward

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, final
 
 from pydantic import Field
 
+from ..core.declared import StageOf
 from ..core.errors import InputError, RunError
 from ..core.registry import register
-from ..core.stage import Context, Sink, StageOf
+from ..core.stage import Context, Sink
 from .dataset import Dataset, written_dataset
 from .trl_run import check_target, facts_of, publish, quiet, splits_of, watch
 

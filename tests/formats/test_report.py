@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from rather.core.declared import Column
 from rather.core.row import COLUMNS
-from rather.core.stage import Column
 from rather.formats.report import build_report, write_report
 from rather.formats.thumbnails import MOST, SIDE
 

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from rather.core.declared import Column
 from rather.core.row import COLUMNS
-from rather.core.stage import Column
 from rather.formats.report import build_report
 from rather.formats.report_gallery import DISPLAYS, SIDE
 from rather.formats.report_likeness import windows_of

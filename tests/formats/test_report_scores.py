@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from rather.core.stage import Column
+from rather.core.declared import Column
 from rather.formats.report_compare import SAMPLE, WHOLE, compare, lowest, picked, rows_of
 from rather.formats.report_scores import bins, distributions, length_bias, longer, score_fields
 

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rather.core.declared import Column
 from rather.core.engine import execute
 from rather.core.listeners import Silent
 from rather.core.plan import make_plan
@@ -16,7 +17,7 @@ from rather.core.recipe_parser import parse_recipe
 from rather.core.registry import register
 from rather.core.row import text_answers, text_messages
 from rather.core.session import RunOptions
-from rather.core.stage import Column, Columns, Context, Gate, Score, Source
+from rather.core.stage import Columns, Context, Gate, Score, Source
 from rather.core.view import RunView
 
 GOOD = ["kind", "careful", "exact", "clear", "patient", "honest", "complete", "gentle", "sound", "wise"]
