@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rather.core.errors import InputError
 from rather.formats import tfrecords
 from rather.formats.crc32c import checksums, crc32c
@@ -119,3 +121,17 @@ def test_a_feature_has_one_kind(tmp_path: Path) -> None:
     path = write_examples(tmp_path / "x.tfrecord", [{"k": [1]}, {"k": ["one"]}])
     with pytest.raises(InputError, match="record 2: feature k is bytes here and int64 before"):
         read(path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60), st.integers(0, 200), st.booleans())
+def test_any_bytes_are_rows_or_a_mistake_with_a_place(tmp_path: Path, noise: bytes, at: int, framed: bool) -> None:
+    """Bytes written over a sound file, or framed as a record: never another error than ours."""
+    sound = record(serialised({"name": ["a.png"], "score": [0.5], "n": [1, 2]})) * 2
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(record(noise) if framed else sound[:at] + noise + sound[at + len(noise) :])
+    try:
+        table = read(path)
+        assert table.num_rows >= 1 or not table.column_names, "an Example of no features has nothing to tell"
+    except InputError as error:
+        assert "x.tfrecord" in error.show()

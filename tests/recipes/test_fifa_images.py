@@ -27,12 +27,14 @@ def test_fifa_keeps_image_pairs_by_margin_and_prompt(tmp_path: Path) -> None:
             "jpg_0": [picture(k) for k in range(n)],
             "jpg_1": [picture(100 + k) for k in range(n)],
             "label_0": [0.5 if k == 3 else float(k % 2) for k in range(n)],
+            "has_label": [k != 5 for k in range(n)],
         }
     )
     pq.write_table(table, tmp_path / "pick.parquet")
     sets = [f"read.path={tmp_path}/pick.parquet", "models.reward.use=fake_image_reward", "select.fifa.keep=10"]
     view = api.run("fifa-images", sets, out=tmp_path / "run")
-    assert {count.stage: count.rows_out for count in view.funnel}["select.fifa"] == 10
+    counts = {count.stage: count for count in view.funnel}
+    assert counts["select.fifa"].rows_out == 10 and counts["filter.rules"].dropped == {"unreadable": 1}
     kept = view.frame("select.fifa").table(["chosen_preference", "rejected_preference"])
     every = view.frame("score.preference").table(["chosen_preference", "rejected_preference"])
     sizes = [np.abs(t["chosen_preference"].to_numpy() - t["rejected_preference"].to_numpy()) for t in (kept, every)]
