@@ -19,7 +19,7 @@ from .errors import RatherError, StageFailed, Unconserved
 from .frame import Frame
 from .hashing import digest
 from .intake import mix
-from .meter import Spend
+from .meter import ASKING
 from .plan import Node, Plan
 from .segment import Segment
 from .session import Listener, RunOptions, Session
@@ -98,20 +98,18 @@ class _Engine:
         """Run streaming nodes together and keep each."""
         scratch = [self.folder.scratch(n.name, self.keys[n.index]) for n in group]
         frame = None if group[0].stage.shape == "source" else await self.frame_into(group[0], scratch[0])
-        before = self.session.meter.spend
         segment = Segment(self.session, group, scratch, frame, self.view)
         failures = await segment.run()
         cut = any(tally.until_reached for tally in segment.tallies)
-        spend = self.session.meter.spend.since(before)
         rows = {id(m): n for m, n in zip(segment.makers, segment.committer.level_rows, strict=True) if m is not None}
         for node, tally, path, failed in zip(group, segment.tallies, scratch, failures, strict=True):
-            record = self.record(node, tally, cut, spend if node is group[-1] else Spend(), failed)
+            record = self.record(node, tally, cut, failed)
             if id(tally) in rows:
                 record = replace(record, level_rows=rows[id(tally)])
             self.keep(node, path, record)
 
-    def record(self, node: Node, tally: Tally, cut: bool, spend: Spend, failed: str) -> Record:
-        came_from = self.came_from(node)
+    def record(self, node: Node, tally: Tally, cut: bool, failed: str) -> Record:
+        came_from, spend = self.came_from(node), self.session.meter.of(node.name)
         return Record(
             stage=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
             rows_in=tally.rows_in, made=tally.made, rows_out=tally.rows_out, dropped=tally.dropped,
@@ -125,10 +123,10 @@ class _Engine:
         scratch = self.folder.scratch(node.name, self.keys[node.index])
         frame = await self.frame_into(node, scratch)
         self.listener.stage_begun(node.name, len(frame))
-        began, before = time.perf_counter(), self.session.meter.spend
+        began = time.perf_counter()
+        ASKING.set(node.name)
         outcome, facts = await self.session.offload(self.done, node, frame, scratch)
-        spend = self.session.meter.spend.since(before)
-        came_from = self.came_from(node)
+        came_from, spend = self.came_from(node), self.session.meter.of(node.name)
         record = Record(
             stage=node.name, kind=node.stage.name, shape=node.stage.shape, key=self.keys[node.index],
             rows_in=outcome.rows_in, rows_out=outcome.rows_out, dropped=outcome.dropped,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from .errors import BudgetReached
+
+ASKING: Final = ContextVar("asking", default="")
+"""The stage for which the current task or thread works: what it pays is entered there."""
 
 
 @final
@@ -34,12 +38,6 @@ class Spend:
         """The sum."""
         return Spend(self.calls + calls, self.reused + reused, self.tokens + tokens, self.usd + usd)
 
-    def since(self, before: Spend) -> Spend:
-        """What was added after `before`."""
-        return Spend(
-            self.calls - before.calls, self.reused - before.reused, self.tokens - before.tokens, self.usd - before.usd
-        )
-
 
 @final
 class Meter:
@@ -50,13 +48,13 @@ class Meter:
 
     def __init__(self, budget: Budget, before: Spend | None = None) -> None:
         self._budget, self._before, self._now = budget, before or Spend(), Spend()
+        self._stages: dict[str, Spend] = {}
         self._reserved, self._lock = 0, threading.Lock()
 
-    @property
-    def spend(self) -> Spend:
-        """This run's spend."""
+    def of(self, stage: str) -> Spend:
+        """This run's spend for one stage. Of equal questions asked at once by two, the first pays."""
         with self._lock:
-            return self._now
+            return self._stages.get(stage, Spend())
 
     @property
     def total(self) -> Spend:
@@ -96,12 +94,17 @@ class Meter:
         """A reserved call was answered."""
         with self._lock:
             self._reserved -= 1
-            self._now = self._now.plus(1, 0, tokens, usd)
+            self._enter(1, 0, tokens, usd)
 
     def reused(self) -> None:
         """A reply came from the journal."""
         with self._lock:
-            self._now = self._now.plus(0, 1, 0, 0.0)
+            self._enter(0, 1, 0, 0.0)
+
+    def _enter(self, calls: int, reused: int, tokens: int, usd: float) -> None:
+        stage = ASKING.get()
+        self._now = self._now.plus(calls, reused, tokens, usd)
+        self._stages[stage] = self._stages.get(stage, Spend()).plus(calls, reused, tokens, usd)
 
 
 _CENTS = 1e-9  # sums of prices are not exact

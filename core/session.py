@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
@@ -97,11 +98,11 @@ class Session:
 
     def offload(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run blocking work on a thread of the session."""
-        return self.loop.run_in_executor(self._pool, work, *args)
+        return self.loop.run_in_executor(self._pool, copy_context().run, work, *args)
 
     def offload_asking(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run work that mostly waits for paid calls: on threads of its own, or it would hold up the others."""
-        return self.loop.run_in_executor(self._askers, work, *args)
+        return self.loop.run_in_executor(self._askers, copy_context().run, work, *args)
 
     def asks(self, stage: Stage) -> bool:
         """Whether a stage names a paid model."""

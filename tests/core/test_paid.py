@@ -65,7 +65,7 @@ def test_equal_requests_at_once_and_in_later_runs_are_paid_for_once(tmp_path: Pa
         async with opened(backend, tmp_path) as (model, meter):
             together = await asyncio.gather(*(model.ask({"text": "same"}) for _ in range(50)))
             listed = await asyncio.to_thread(model.ask_all, [*requests(300), *requests(300)])
-            return [reply.text for reply in [*together, *listed]], meter.spend
+            return [reply.text for reply in [*together, *listed]], meter.total
 
     first, later = Counting(), Counting()
     texts, spend = asyncio.run(run(first))
