@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import pkgutil
 import re
 import sys
 from abc import ABC, abstractmethod
@@ -32,7 +31,8 @@ M = TypeVar("M", bound="type[ModelSpec]")
 _stages: dict[str, type[Stage]] = {}
 _models: dict[str, type[ModelSpec]] = {}
 _loaded: set[str] = set()
-_REGISTERED: Final = re.compile(r'^@(register|model)\("([^"\n]+)"\)', re.MULTILINE)
+_REGISTERED: Final = re.compile(rb'\n@(register|model)\("([^"\n]+)"\)')
+"""Begins with what no line but a decorator's does, so that a source is passed over at the speed of a search."""
 
 
 class ModelSpec(BaseModel, ABC):
@@ -160,9 +160,9 @@ def _load_one(decorator: str, name: str, known: Mapping[str, type]) -> None:
 def _places() -> dict[tuple[str, str], str]:
     """Where each built-in name is registered, read off the sources without importing them."""
     return {
-        (decorator, name): module
+        (decorator.decode(), name.decode()): module
         for module, file in _modules().items()
-        for decorator, name in _REGISTERED.findall(file.read_text(encoding="utf-8"))
+        for decorator, name in _REGISTERED.findall(file.read_bytes())
     }
 
 
@@ -171,9 +171,10 @@ def _modules() -> dict[str, Path]:
     root = __package__.rpartition(".")[0]
     home = Path(__file__).resolve().parent.parent
     return {
-        f"{root}.{room}.{found.name}": home / room / f"{found.name}.py"
+        f"{root}.{room}.{file.stem}": file
         for room in ("models", *ROOMS)
-        for found in pkgutil.iter_modules([str(home / room)])
+        for file in (home / room).glob("*.py")
+        if file.stem != "__init__"
     }
 
 
