@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rather.cli.main import main
 
+PAIRS = "".join(f'{{"prompt": "q {k}", "chosen": "yes {k}", "rejected": "no"}}\n' for k in range(9))
 Door = Callable[..., tuple[int, str, str]]
 
 
@@ -24,3 +25,11 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         return int(stop.value.code or 0), told.out, told.err
 
     return call
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for a test, with a file of pairs in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairs.jsonl").write_text(PAIRS, encoding="utf-8")
+    return tmp_path
