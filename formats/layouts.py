@@ -28,6 +28,7 @@ _LABELS: Final = (
     "preference", "label", "labels", "winner", "choice", "ranking_choice", "majority", "better_response_id",
     "overall_preference", "preference_strength", "human_preference", "label_0",
 )  # fmt: skip
+_RANKED: Final = frozenset(["rank", "ranks", "ranking", "human_preference", "overall_rating", "ratings"])
 
 
 @final
@@ -137,4 +138,6 @@ def _remedy(names: Collection[str]) -> str:
     near = next((did_you_mean(name, names) for name in ("chosen", "rejected") if name not in names), "")
     near = f"{near} " if near.startswith("did you mean") else ""
     there = ", ".join(sorted(names)) or "none"
+    if _RANKED & set(names):
+        near += "answers in lists, or one a row, with ranks or scores are read by read.rankings; "
     return f"{near}columns there are: {there}; map yours, e.g. columns: {{chosen: …, rejected: …, prompt: …}}"

@@ -77,6 +77,7 @@ KINDS: Final[dict[str, Kind]] = {
 _PACKED: Final = (".gz", ".bz2", ".zst")
 _COUNTED: Final = 32 << 20
 """Bytes of files without a row count in them that are read only to be counted."""
+_PART: Final = re.compile(r"-\d{5}-of-\d{5}$")
 SHARD: Final = re.compile(r"^(?P<split>.+?)-\d{5}-of-\d{5}")
 _SIDE_FILES: Final = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
@@ -142,8 +143,8 @@ class FileTables(Tables):
 
 
 def suffix(file: Path) -> str:
-    """The ending that tells the format, compression left aside; empty when unknown."""
-    endings = [ending.lower() for ending in file.suffixes]
+    """The ending that tells the format, compression and a part's number left aside; empty when unknown."""
+    endings = [_PART.sub("", ending.lower()) for ending in file.suffixes]
     while endings and endings[-1] in _PACKED:
         endings.pop()
     return endings[-1] if endings and endings[-1] in KINDS else ""

@@ -67,3 +67,10 @@ def test_real_tables_of_geneval(data: Path) -> None:
     asked = pa.concat_tables(prompts.batches()).to_pylist()
     wanted = [json.loads(row["include"]) for row in asked]  # numbers and texts in one list: kept as JSON
     assert len(asked) == 282 and all(row["prompt"] for row in asked) and all(one[0]["class"] for one in wanted)
+
+
+def test_rankings_are_sent_to_their_reader(tmp_path: Path) -> None:
+    rows = [{"prompt": "a cat", "file_path": ["a.jpg", "b.jpg"], "human_preference": [1, 0]}]
+    (tmp_path / "train.json").write_text(json.dumps(rows))
+    (fault,) = ReadPairs(path=str(tmp_path / "train.json")).faults()
+    assert "with ranks or scores are read by read.rankings" in fault

@@ -82,7 +82,7 @@ def test_numbers_may_stand_unpacked() -> None:
 
 
 def test_packed_files_and_folders(tmp_path: Path) -> None:
-    """Gzip is undone; the files of a folder are one source, in order."""
+    """Gzip is undone; the files of a folder are one source, in order, and so are TensorFlow's numbered parts."""
     (tmp_path / "folder").mkdir()
     for name, k in (("a.tfrecord", 0), ("b.tfrecord", 1)):
         write_examples(tmp_path / "folder" / name, [{"k": [k]}])
@@ -90,6 +90,9 @@ def test_packed_files_and_folders(tmp_path: Path) -> None:
     packed = tmp_path / "c.tfrecords.gz"
     packed.write_bytes(gzip.compress(record(serialised({"k": [2]}))))
     assert read(packed)["k"].to_pylist() == [2]
+    for k in range(2):
+        write_examples(tmp_path / f"d.tfrecord-0000{k}-of-00002", [{"k": [k]}])
+    assert read(tmp_path / "d.tfrecord-*")["k"].to_pylist() == [0, 1]
 
 
 def test_what_is_broken_is_told_with_its_place(tmp_path: Path) -> None:
