@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from . import ledger
-from .cursor import Appender, prefetched
-from .errors import BudgetReached, RatherError, StageFailed
+from .appender import Appender
+from .errors import BudgetReached, RatherError, StageFailed, describe
 from .frame import Frame
 from .narrow import Narrow
 from .plan import Node
+from .prefetching import prefetched
 from .stage import Context, Fit, Select
-from .steps import as_reasons, describe, new_columns
+from .stage_output import as_reasons, new_columns
 
 
 @final

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import ledger
-from .cursor import Appender
+from .appender import Appender
 from .errors import StageFailed, Unconserved
 from .hashing import digest
 from .intake import SYSTEM_SCHEMA

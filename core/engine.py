@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
-import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, final
@@ -15,16 +12,16 @@ from typing import Final, final
 from . import keys
 from .barrier import Outcome, run_fit, run_select
 from .committer import Tally
-from .errors import RatherError, StageFailed, Unconserved
+from .errors import RatherError, StageFailed, Unconserved, describe
 from .frame import Frame
 from .hashing import digest
 from .intake import mix
+from .interrupts import interruptible
 from .meter import ASKING
 from .plan import Node, Plan
 from .segment import Segment
 from .session import Listener, RunOptions, Session
 from .stage import Fit, Select, Sink
-from .steps import describe
 from .store import Record, RunFolder, opened, write_json, write_text
 from .view import RunView
 
@@ -55,7 +52,7 @@ class _Engine:
     async def run(self) -> RunView:
         began = time.perf_counter()
         async with Session(self.plan, self.options, self.folder, self.listener) as self.session:
-            with _interruptible(self.session):
+            with interruptible(self.session):
                 nodes = [node for node in self.plan.nodes if node.skipped is None]
                 while nodes:
                     nodes = nodes[await self.advance(nodes) :]
@@ -206,30 +203,3 @@ class _Engine:
 def _still_there(record: Record) -> bool:
     path = record.facts.get("path")
     return path is None or Path(str(path)).exists()
-
-
-@contextlib.contextmanager
-def _interruptible(session: Session) -> Iterator[None]:
-    """Ctrl-C cancels the work in flight; journalled replies and finished stages stay."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    interrupted = False
-
-    def stop() -> None:
-        nonlocal interrupted
-        interrupted = True
-        session.stopping = True
-        if task is not None:
-            task.cancel()
-
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
-        loop.add_signal_handler(signal.SIGINT, stop)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if interrupted:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.remove_signal_handler(signal.SIGINT)

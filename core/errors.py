@@ -135,3 +135,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near or tail:
         return f"did you mean {' or '.join(dict.fromkeys(near + tail))}?"
     return f"known: {', '.join(options)}" if 0 < len(options) <= 12 else ""
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line for the ledger of failures."""
+    if isinstance(error, RatherError):
+        return error.show()
+    return f"{type(error).__name__}: {error}".splitlines()[0]

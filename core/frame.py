@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .cursor import Dense, Sparse, parquet_tables, prefetched
+from .cursor import Dense, Sparse, parquet_tables
+from .prefetching import prefetched
 from .row import SYSTEM
 
 BATCH: Final = 8192

@@ -9,11 +9,12 @@ from typing import Final, final
 import numpy as np
 import pyarrow as pa
 
-from .cursor import Appender, prefetched
+from .appender import Appender
 from .errors import InputError
 from .frame import BATCH_BYTES, Frame, Level
 from .hashing import hash_column, hash_rows
 from .identity import Occurrences, hex_ids
+from .prefetching import prefetched
 from .row import COLUMNS, CONTENT, PLACE, SYSTEM
 from .stage import Source
 
@@ -39,6 +40,27 @@ def hashed(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     prompts = hash_column(table["prompt"]) if "prompt" in table.column_names else None
     hashes = hash_rows(table, names, prompts)
     return hashes, hashes if prompts is None else prompts
+
+
+def known(table: pa.Table, rows: np.ndarray, name: str) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
+    """Content in its types, where it stands, the hashes of rows and of prompts."""
+    content = with_types(table, name)
+    content = content.select([column for column in content.column_names if column not in SYSTEM])
+    return content, rows, *hashed(content)
+
+
+def place_label(files: Sequence[str]) -> str:
+    """What `place.file` says of rows that are numbered through these files."""
+    names = [Path(file).name for file in files]
+    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)" if names else ""
+
+
+def whole_schema(source: Source) -> pa.Schema:
+    """The content schema of a source that is read again instead of kept, from its first batch."""
+    for table in source.batches(None):
+        table = with_types(table.slice(0, 1), source.name)
+        return pa.schema([field for field in table.schema if field.name not in SYSTEM])
+    return pa.schema([pa.field(name, COLUMNS.get(name, pa.null())) for name in source.schema_names()])
 
 
 def places(file: str, rows: np.ndarray) -> pa.Array:

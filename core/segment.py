@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
@@ -14,16 +14,17 @@ import numpy as np
 import pyarrow as pa
 
 from .committer import Committer, Tally
-from .cursor import concurrently, prefetched
 from .errors import RatherError, RunError
 from .frame import Frame
-from .intake import Numbering, hashed, places, source_rows, with_types
+from .intake import Numbering, known, place_label, places, source_rows, whole_schema
 from .parcel import Parcel, Part, Trace
 from .plan import Node
-from .row import COLUMNS, CONTENT, SYSTEM
+from .prefetching import concurrently, prefetched
+from .row import CONTENT, SYSTEM
 from .session import ASKERS, Session
 from .stage import Map, Score, Source, Stage
-from .steps import Offload, Step, set_column
+from .stage_output import set_column
+from .steps import Offload, Step
 from .view import RunView
 
 COLUMN_BATCH: Final = 32_768
@@ -156,8 +157,8 @@ class Segment:
             first = next(batches, None)
             if first is None:  # as above
                 first = (whole_schema(node.stage).empty_table(), np.empty(0, np.int64))
-            known = concurrently(lambda item: _known(*item, node.name), itertools.chain([first], batches), HASHERS)
-            for content, rows, hashes, prompts in known:
+            hashed = concurrently(lambda item: known(*item, node.name), itertools.chain([first], batches), HASHERS)
+            for content, rows, hashes, prompts in hashed:
                 system = numbering.system(hashes, prompts, places(label, rows))
                 whole = content
                 for name in SYSTEM:
@@ -206,24 +207,3 @@ class Segment:
             return chosen
         calls = any(isinstance(node.stage, Map) or node.stage.models_named() for node in self.nodes)
         return CALL_BATCH if calls else COLUMN_BATCH
-
-
-def _known(table: pa.Table, rows: np.ndarray, name: str) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
-    """Content in its types, where it stands, the hashes of rows and of prompts."""
-    content = with_types(table, name)
-    content = content.select([column for column in content.column_names if column not in SYSTEM])
-    return content, rows, *hashed(content)
-
-
-def place_label(files: Sequence[str]) -> str:
-    """What `place.file` says of rows that are numbered through these files."""
-    names = [Path(file).name for file in files]
-    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)" if names else ""
-
-
-def whole_schema(source: Source) -> pa.Schema:
-    """The content schema of a source that is read again instead of kept, from its first batch."""
-    for table in source.batches(None):
-        table = with_types(table.slice(0, 1), source.name)
-        return pa.schema([field for field in table.schema if field.name not in SYSTEM])
-    return pa.schema([pa.field(name, COLUMNS.get(name, pa.null())) for name in source.schema_names()])

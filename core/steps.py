@@ -6,15 +6,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import ledger, secrets
+from . import ledger
 from .byte_hashing import mix
-from .errors import BudgetReached, RatherError, StageFailed
+from .errors import BudgetReached, RatherError, StageFailed, describe
 from .hashing import hash_column, hash_rows
 from .identity import hex_ids
 from .intake import SYSTEM_SCHEMA
@@ -22,8 +22,8 @@ from .meter import ASKING
 from .parcel import Parcel, Part, Trace
 from .row import COLUMNS, CONTENT, SYSTEM
 from .stage import Context, Drop, Dropped, Gate, Map, Score, Stage
+from .stage_output import as_reasons, column_type, failure_table, new_columns, set_column
 
-R = TypeVar("R")
 Offload = Callable[..., Awaitable[Any]]
 _CHILD: Final = np.uint64(0xA24BAED4963EE407)
 
@@ -185,67 +185,6 @@ class Step:
             metadata = declared[name].metadata(self.name) if name in declared else None
             carried = set_column(carried, name, pa.array(values, kind), metadata)
         return carried
-
-
-def as_reasons(reasons: Any, n: int, name: str) -> pa.Array:
-    """Reasons as one string or dictionary array [n]; anything else is the stage's mistake."""
-    array = reasons.combine_chunks() if isinstance(reasons, pa.ChunkedArray) else reasons
-    if not isinstance(array, pa.Array) or len(array) != n:
-        raise StageFailed(f"must give {n} reasons (null = keep)", place=name)
-    return array if pa.types.is_dictionary(array.type) else array.cast(pa.string())
-
-
-def new_columns(stage: Stage, name: str, columns: Any, n: int) -> pa.Table:
-    """The columns a stage gave as a table [n] with their declared types and metadata."""
-    declared = stage.columns_written()
-    if n and set(columns) != {c.name for c in declared}:
-        told = ", ".join(c.name for c in declared)
-        raise StageFailed(f"gave {', '.join(sorted(columns)) or 'nothing'}; it declares {told}", place=name)
-    arrays, fields = [], []
-    for column in declared:
-        array = columns.get(column.name, pa.nulls(0, column.type or pa.null()))
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-        if not isinstance(array, pa.Array):
-            array = pa.array(array, column.type)
-        if len(array) != n:
-            raise StageFailed(f"gave {len(array)} values of {column.name} for {n} rows", place=name)
-        kind = column.type or COLUMNS.get(column.name) or array.type
-        arrays.append(array if array.type == kind else array.cast(kind))
-        fields.append(pa.field(column.name, kind, metadata=column.metadata(name)))
-    return pa.table(arrays, schema=pa.schema(fields))
-
-
-def set_column(table: pa.Table, name: str, values: Any, metadata: dict[bytes, bytes] | None = None) -> pa.Table:
-    """The table with a column set, in place of one of the same name."""
-    field = pa.field(name, values.type, metadata=metadata)
-    if name in table.column_names:
-        return table.set_column(table.column_names.index(name), field, values)
-    return table.append_column(field, values)
-
-
-def column_type(name: str, declared: Any, schema: pa.Schema) -> pa.DataType:
-    """The type a map's column has: declared, reserved, or that of the column it replaces."""
-    if declared is not None and declared.type is not None:
-        return declared.type
-    if name in COLUMNS:
-        return COLUMNS[name]
-    if name in schema.names:
-        return schema.field(name).type
-    raise StageFailed(f"the column {name} has no declared type", hint="give its Column a type")
-
-
-def failure_table(table: pa.Table, index: np.ndarray, rows: np.ndarray, errors: list[str]) -> pa.Table:
-    """The rows that failed, with their errors, secrets taken out."""
-    picked = table.select(["id", "place"]).take(pa.array(rows))
-    columns = [pa.array(index[rows]), picked["id"], picked["place"], pa.array([secrets.redact(e) for e in errors])]
-    return pa.table(columns, names=ledger.FAILED.names).cast(ledger.FAILED)
-
-
-def describe(error: BaseException) -> str:
-    """An error as one line for the ledger of failures."""
-    if isinstance(error, RatherError):
-        return error.show()
-    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _map_drops(parcel: Parcel, results: Sequence[Any]) -> pa.Table | None:

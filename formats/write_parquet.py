@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..core.byte_hashing import mix
-from ..core.cursor import prefetched
+from ..core.prefetching import prefetched
 from ..core.declared import FileOf
 from ..core.errors import InputError, RunError, did_you_mean
 from ..core.registry import register
