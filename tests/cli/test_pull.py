@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ..fake_hub import Hub, Repo
+from ..fake_hub import Hub
+from ..fake_repo import Repo
 
 TOKEN = "hf_planted0123456789abcdef"
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rather.formats.read_pairs import ReadPairs
 
-from ..fake_hub import Hub, Repo
+from ..fake_hub import Hub
+from ..fake_repo import Repo
 
 PAIRS = pa.table({"prompt": ["p", "q"], "chosen": ["a", "c"], "rejected": ["b", "d"], "score": [1.5, 2.0]})
 SCRIPT = """

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..fake_hub import Hub, Repo
+from ..fake_hub import Hub
+from ..fake_repo import Repo
 from ..seeing import PHOTOS, load
 
 pytest.importorskip("torch", reason="torch is not installed (rather[images])")
