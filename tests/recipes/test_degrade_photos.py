@@ -81,7 +81,7 @@ def test_likeness_of_every_photo_falls_with_strength(tmp_path: Path, data: Path)
 
 
 def test_odd_photos_are_handled_or_named(tmp_path: Path) -> None:
-    """Of each odd picture that can be seen three pairs; of each other its row id and why; nothing else is lost."""
+    """Of each odd picture that can be seen there are pairs; of each other its row id and why; nothing else is lost."""
     odd = odd_images()
     (tmp_path / "photos/thing").mkdir(parents=True)
     for name, (photo, _) in odd.items():
@@ -96,7 +96,9 @@ def test_odd_photos_are_handled_or_named(tmp_path: Path) -> None:
     assert "far more than" in lost["bomb"][1] and "truncated" in lost["cut"][1]
     table = view.frame("score.image_quality").table(["source_id", "similarity_outcome", "chosen_quality_outcome"])
     sound = Counter(Path(path).stem for path in table["source_id"].to_pylist())
-    assert sound == {name: 3 for name in names if name not in {**gone, **lost}}
+    assert set(sound) == set(names) - {*gone, *lost}
+    flat = {"pixel", "wide"}  # of one colour: not every kind changes them
+    assert all(1 <= count <= 3 if name in flat else count == 3 for name, count in sound.items())
     assert set(table["similarity_outcome"].to_pylist()) == set(table["chosen_quality_outcome"].to_pylist()) == {"ok"}
 
 
