@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..core.byte_hashing import mix
-from ..core.prefetching import prefetched
 from ..core.declared import FileOf
 from ..core.errors import InputError, RunError, did_you_mean
+from ..core.prefetching import prefetched
 from ..core.registry import register
 from ..core.row import flat
 from ..core.stage import Context, Sink
