@@ -14,7 +14,10 @@ from rather.cli.api import shipped_recipes
 from .conftest import Door
 from .test_check import write
 
-SOURCES = {"read.pairs": "pairs.jsonl", "read.rows": "rows.parquet", "read.images": "photos"}
+SOURCES = {
+    "read.pairs": "pairs.jsonl", "read.rows": "rows.parquet", "read.images": "photos",
+    "read.rich_feedback": "rows.parquet",
+}  # fmt: skip
 LABELS = (
     "prompt_misalignment_label", "answer_correctness", "reasoning_correctness", "reasoning_critic",
 )  # fmt: skip
@@ -37,6 +40,7 @@ def test_shipped_recipes_are_sound_where_their_input_is(
     row = {"prompt": "q", "chosen": "yes", "rejected": "no", "candidates": ["yes", "no"], "reference": "yes"}
     row |= {"steps": [{"text": "first", "label": True}], "feedback": "shorter", "judgment": "no", "tests": "assert 1"}
     row |= {"text": "a passage", "object": "cat", "answer": "yes", "overall_score": 0.5, "artifact_map": b"png"}
+    row |= {"filename": "a.png", "image": b"a photo, unread"}
     row |= {"images": [{"bytes": b"a photo, unread", "path": None}], "subjects": [{"phrase": "cat"}]}
     row |= {name: "1" for name in LABELS}
     pq.write_table(pa.Table.from_pylist([row]), "rows.parquet")  # more columns than any one recipe reads
