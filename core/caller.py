@@ -29,12 +29,12 @@ class Caller:
         self._keyed = getattr(backend, "call_as", None)
         self._fuse = Fuse(name)
 
-    async def call(self, key: bytes, request: Request) -> Reply:
-        """The reply; raises CallError once it is given up, StageFailed when nothing comes back any more."""
+    async def call(self, key: bytes, request: Request, stage: str) -> Reply:
+        """The reply, which `stage` pays for; CallError once it is given up, StageFailed when nothing comes back."""
         failed = waited = 0
         while True:
             try:
-                return await self._once(key, request, again=failed + waited > 0)
+                return await self._once(key, request, stage, again=failed + waited > 0)
             except RateLimited as busy:
                 waited += 1
                 self._fuse.waits(busy, self._loop.time())
@@ -50,7 +50,7 @@ class Caller:
                 pause = _jittered(failed)
             await asyncio.sleep(pause)
 
-    async def _once(self, key: bytes, request: Request, again: bool) -> Reply:
+    async def _once(self, key: bytes, request: Request, stage: str, again: bool) -> Reply:
         round = await self._throttle.enter(again)
         reply, busy = None, None
         try:
@@ -70,7 +70,7 @@ class Caller:
             elif reply is None:
                 self._throttle.leave(round)
         tokens = reply.tokens_in + reply.tokens_out
-        self._meter.paid(tokens, reply.usd)
+        self._meter.paid(stage, tokens, reply.usd)
         self._throttle.leave(round, tokens, ok=True)
         self._fuse.answered(self._loop.time())
         return reply

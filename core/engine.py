@@ -17,7 +17,6 @@ from .frame import Frame
 from .hashing import digest
 from .intake import mix
 from .interrupts import interruptible
-from .meter import ASKING
 from .plan import Node, Plan
 from .segment import Segment
 from .session import Listener, RunOptions, Session
@@ -121,7 +120,6 @@ class _Engine:
         frame = await self.frame_into(node, scratch)
         self.listener.stage_begun(node.name, len(frame))
         began = time.perf_counter()
-        ASKING.set(node.name)
         outcome, facts = await self.session.offload(self.done, node, frame, scratch)
         came_from, spend = self.came_from(node), self.session.meter.of(node.name)
         record = Record(

@@ -86,3 +86,24 @@ class LoadedModels(Mapping[str, Any]):
             folder = self._session.options.journal_path.parent / "vectors"
             self._encoders[name] = KeptEncoder(encoder, identity, folder)
         return self._encoders[name]
+
+
+@final
+class StageModels(Mapping[str, Any]):
+    """The models of a run as one stage is handed them: paid ones know whom to charge."""
+
+    def __init__(self, models: LoadedModels, stage: str) -> None:
+        self._models, self._stage = models, stage
+        self._charged: dict[str, PaidModel] = {}
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __getitem__(self, nickname: str) -> Any:
+        model = self._models[nickname]
+        if not isinstance(model, PaidModel):
+            return model
+        return self._charged.setdefault(nickname, model.charged_to(self._stage))

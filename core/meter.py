@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 from .errors import BudgetReached
-
-ASKING: Final = ContextVar("asking", default="")
-"""The stage for which the current task or thread works: what it pays is entered there."""
 
 
 @final
@@ -90,19 +86,18 @@ class Meter:
         with self._lock:
             self._reserved -= 1
 
-    def paid(self, tokens: int, usd: float) -> None:
-        """A reserved call was answered."""
+    def paid(self, stage: str, tokens: int, usd: float) -> None:
+        """A reserved call of a stage was answered."""
         with self._lock:
             self._reserved -= 1
-            self._enter(1, 0, tokens, usd)
+            self._enter(stage, 1, 0, tokens, usd)
 
-    def reused(self) -> None:
-        """A reply came from the journal."""
+    def reused(self, stage: str) -> None:
+        """A stage's reply came from the journal."""
         with self._lock:
-            self._enter(0, 1, 0, 0.0)
+            self._enter(stage, 0, 1, 0, 0.0)
 
-    def _enter(self, calls: int, reused: int, tokens: int, usd: float) -> None:
-        stage = ASKING.get()
+    def _enter(self, stage: str, calls: int, reused: int, tokens: int, usd: float) -> None:
         self._now = self._now.plus(calls, reused, tokens, usd)
         self._stages[stage] = self._stages.get(stage, Spend()).plus(calls, reused, tokens, usd)
 

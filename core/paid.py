@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
@@ -87,6 +88,13 @@ class PaidModel:
         self._desk = Desk(journal, loop)
         self._caller = Caller(backend, self._name, meter, throttle or throttle_for(backend), loop)
         self._open: dict[bytes, asyncio.Future[Reply]] = {}
+        self._stage = ""
+
+    def charged_to(self, stage: str) -> PaidModel:
+        """This model as one stage is handed it: what it is asked is entered there."""
+        twin = copy(self)
+        twin._stage = stage
+        return twin
 
     @property
     def name(self) -> str:
@@ -173,10 +181,10 @@ class PaidModel:
     async def _fetch(self, key: bytes, request: Request, attempt: int) -> Reply:
         known = await self._desk.look_up(key)
         if known is not None:
-            self._meter.reused()
+            self._meter.reused(self._stage)
             return Reply(**known)
         began = time.perf_counter()
-        reply = await self._caller.call(key, request)
+        reply = await self._caller.call(key, request, self._stage)
         tokens, seconds = reply.tokens_in + reply.tokens_out, time.perf_counter() - began
         kept = {name: getattr(reply, name) for name in _FIELDS}
         await self._desk.keep(Entry(key, self._name, attempt, kept, tokens, reply.usd, seconds, self._run))

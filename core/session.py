@@ -7,13 +7,13 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from .journal import Journal
-from .loaded_models import LoadedModels
+from .loaded_models import LoadedModels, StageModels
 from .meter import Budget, Meter, Spend
 from .paid import PaidModel
 from .plan import Plan
@@ -98,11 +98,11 @@ class Session:
 
     def offload(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run blocking work on a thread of the session."""
-        return self.loop.run_in_executor(self._pool, copy_context().run, work, *args)
+        return self.loop.run_in_executor(self._pool, work, *args)
 
     def offload_asking(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
         """Run work that mostly waits for paid calls: on threads of its own, or it would hold up the others."""
-        return self.loop.run_in_executor(self._askers, copy_context().run, work, *args)
+        return self.loop.run_in_executor(self._askers, work, *args)
 
     def asks(self, stage: Stage) -> bool:
         """Whether a stage names a paid model."""
@@ -122,10 +122,10 @@ class StageContext:
     name: str
     view: RunView
 
-    @property
+    @cached_property
     def models(self) -> Mapping[str, Any]:
-        """Loaded models by nickname."""
-        return self.session.models
+        """Loaded models by nickname; what they are paid is entered under the stage."""
+        return StageModels(self.session.models, self.name)
 
     @property
     def seed(self) -> int:

@@ -18,7 +18,6 @@ from .errors import BudgetReached, RatherError, StageFailed, describe
 from .hashing import hash_column, hash_rows
 from .identity import hex_ids
 from .intake import SYSTEM_SCHEMA
-from .meter import ASKING
 from .parcel import Parcel, Part, Trace
 from .row import COLUMNS, CONTENT, SYSTEM
 from .stage import Context, Drop, Dropped, Gate, Map, Score, Stage
@@ -43,7 +42,6 @@ class Step:
     async def carry(self, parcel: Parcel) -> None:
         """Put the parcel through the stage and leave a trace on it."""
         began = time.perf_counter()
-        ASKING.set(self.name)
         if parcel.table.num_rows == 0:
             trace = await self.offload(self.no_rows, parcel)
         elif isinstance(self.stage, Gate):
