@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, final
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,10 @@ from ..core.declared import Column
 from ..core.errors import RowError
 from ..core.registry import register
 from ..core.stage import Columns, Context, Score
+from ..models.answers import Of, columns_of, laid_out, sides
 from ..models.imaging import decoded
 from ..models.running import spread
-from .image_bytes import Picture, data_of, images_in
+from .image_scoring import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,18 +28,6 @@ DARK, BRIGHT = 2, 253
 
 
 @final
-class Quality(NamedTuple):
-    """What is measured of an image; all null but the outcome where there is none."""
-
-    sharpness: float | None
-    exposure: float | None
-    contrast: float | None
-    clipping: float | None
-    side: int | None
-    outcome: str
-
-
-@final
 @register("score.image_quality")
 class ImageQuality(Score):
     """How sharp, bright, contrasted and clipped an image is: plain measures of its luminance (Rec. 601).
@@ -47,27 +36,32 @@ class ImageQuality(Score):
     an outcome, where there is no image or it cannot be read.
     """
 
-    reads = ("{of}",)
+    reads = ()
     writes: ClassVar[tuple[Column, ...]] = (
-        Column("{of}_sharpness", "variance of the Laplacian", pa.float64(), "grey levels²", 0, None, "higher"),
-        Column("{of}_exposure", "mean luminance, 1 = white", pa.float64(), "share of full", 0, 1, "neither"),
-        Column("{of}_contrast", "deviation of the luminance", pa.float64(), "share of full", 0, 0.5, "neither"),
-        Column("{of}_clipping", "share of pixels that are black or white", pa.float64(), "share", 0, 1, "lower"),
-        Column("{of}_side", "short side as stored", pa.int32(), "pixels", 1, None, "higher"),
-        Column("{of}_quality_outcome", "ok, no image, or unreadable", pa.string()),
+        Column("sharpness", "variance of the Laplacian", pa.float64(), "grey levels²", 0, None, "higher"),
+        Column("exposure", "mean luminance, 1 = white", pa.float64(), "share of full", 0, 1, "neither"),
+        Column("contrast", "deviation of the luminance", pa.float64(), "share of full", 0, 0.5, "neither"),
+        Column("clipping", "share of pixels that are black or white", pa.float64(), "share", 0, 1, "lower"),
+        Column("side", "short side as stored", pa.int32(), "pixels", 1, None, "higher"),
+        Column("quality_outcome", "ok, no image, or unreadable", pa.string()),
     )
     paper = "Pech-Pacheco et al., 2000 (variance of the Laplacian); the rest: house"
 
-    of: Annotated[tuple[Literal["chosen", "rejected"], ...], Field(min_length=1)] = ("chosen", "rejected")
-    """Columns whose images are measured."""
+    of: Of = "pair"
+    """What is measured: both sides of a pair, every candidate, or the chosen answer."""
+    most: Annotated[int, Field(ge=1)] = 64
+    """Most candidates of a row that are measured, the first ones; the others stay null."""
+
+    def columns_read(self) -> tuple[str, ...]:
+        return sides(self.of)
+
+    def columns_written(self) -> tuple[Column, ...]:
+        return columns_of(Score.columns_written(self), self.of)
 
     def score(self, batch: pa.Table, ctx: Context) -> Columns:
-        found: dict[str, pa.Array] = {}
-        for name in self.of:
-            rows = spread(_quality, images_in(batch[name]))
-            for k, column in enumerate(self.writes):
-                found[column.name.format(of=name)] = pa.array([row[k] for row in rows], column.type)
-        return found
+        found = shown(batch, self.of, self.most)
+        told = spread(_quality, list(zip(found.images, found.outcomes, strict=True)))
+        return laid_out(Score.columns_written(self), self.of, batch, found.answers, told)
 
 
 def measured(picture: Image) -> tuple[float, float, float, float]:
@@ -94,12 +88,13 @@ def sharpness(light: np.ndarray) -> float:
     return float(laplacian.var(dtype=np.float64))
 
 
-def _quality(image: Picture) -> Quality:
-    data, outcome = data_of(image)
+def _quality(image: tuple[bytes | None, str]) -> dict[str, Any]:
+    data, outcome = image
     if data is None:
-        return Quality(None, None, None, None, None, outcome)
+        return {"quality_outcome": outcome}
     try:
         picture = decoded(data)
     except RowError:
-        return Quality(None, None, None, None, None, "unreadable")
-    return Quality(*measured(picture), min(picture.size), "ok")
+        return {"quality_outcome": "unreadable"}
+    numbers = zip(("sharpness", "exposure", "contrast", "clipping"), measured(picture), strict=True)
+    return dict(numbers) | {"side": min(picture.size), "quality_outcome": "ok"}

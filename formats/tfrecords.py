@@ -99,7 +99,7 @@ def _blocks(path: Path, drop: bool, size: int) -> Iterator[list[Row]]:
             rows = [_row(record, masked(own)) for record, own in zip(held, sums, strict=True)]
             bad = next((row for row in rows if row.fault), None)
             if bad is not None and not drop:
-                hint = "fetch the file again, or go on without such records with bad_lines: drop"
+                hint = "fetch the file again; read.rows and read.pairs go on without it with bad_lines: drop"
                 raise InputError(bad.fault, place=f"{path}, record {bad.number}", hint=hint)
             yield rows
 

@@ -17,13 +17,14 @@ from PIL import Image
 from rather.core.row import ANSWER, arrow_vectors, text_messages
 from rather.core.view import RunView
 from rather.filters.band import Band
-from rather.filters.image_quality import measured
+from rather.filters.image_quality import ImageQuality, measured
 from rather.filters.near_duplicate_images import NearDuplicateImages, repeated
 from rather.filters.score_image_similarity import ImageSimilarity
 from rather.models.encoders_image import EfficientNetLite0
 from rather.models.imaging import decoded, encoded
 from rather.synth.pixel_ops import blurred
 
+from ..image_rows import BROKEN, A, B, scored, sets
 from ..narrows import narrow_of
 from ..photos import photo, photo_folder, picture
 from ..runs import run_text
@@ -113,6 +114,16 @@ def test_quality_of_pairs_and_of_what_is_no_image(tmp_path: Path) -> None:
         found = table[f"rejected_{name}"].to_pylist()
         assert [value is None for value in found] == [row in (5, 7) for row in range(10)]
         assert found[0] == pytest.approx(measured(decoded(photo(1)))[k])
+
+
+def test_quality_of_candidates() -> None:
+    """A number a candidate; a candidate that is not there has neither number nor outcome."""
+    found = scored(ImageQuality(of="candidates", most=3), sets(("x", [A, BROKEN, "none", B], []), ("x", None, [])))
+    assert found["quality_outcome"] == [["ok", "unreadable", None, None], None]
+    assert (
+        found["sharpness"][0][0] == pytest.approx(measured(decoded(A))[0]) and found["sharpness"][0][1:] == [None] * 3
+    )
+    assert found["side"] == [[80, None, None, None], None]
 
 
 def test_a_band_keeps_its_bounds() -> None:
