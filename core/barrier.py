@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from .prefetching import prefetched
 from .stage import Context, Fit, Select
 from .stage_output import as_reasons, new_columns
 
+HELD_BYTES: Final = 192 << 20
+"""Largest size of narrow columns that are not written to disk."""
+
 
 @final
 @dataclass(frozen=True)
@@ -31,19 +34,26 @@ class Outcome:
 
 
 def gather(node: Node, frame: Frame, folder: Path) -> Narrow:
-    """Write the columns the stage reads, and `pos`, to one file."""
+    """The columns the stage reads, and `pos`: in memory up to HELD_BYTES, in one file otherwise."""
     present = set(frame.names)
     names = [n.rstrip("?") for n in node.stage.columns_read()]
     wanted = [name for name in dict.fromkeys(names) if name in present]
     schema = pa.schema([pa.field("pos", pa.int64()), *[frame.schema.field(name) for name in wanted]])
-    appender = Appender(folder / "narrow.parquet", schema)
-    total = 0
+    path, total, size = folder / "narrow.parquet", 0, 0
+    held, appender = [schema.empty_table()], Appender(path, schema)
     for table in frame.batches(wanted or ["content_hash"], 1 << 16):
         pos = pa.array(np.arange(total, total + table.num_rows))
         total += table.num_rows
-        appender.add(table.select(wanted).add_column(0, schema.field(0), pos) if wanted else pa.table({"pos": pos}))
+        held.append(table.select(wanted).add_column(0, schema.field(0), pos) if wanted else pa.table({"pos": pos}))
+        size += held[-1].nbytes
+        if size > HELD_BYTES:
+            for part in held:
+                appender.add(part)
+            held.clear()
+    if not appender.total:
+        return Narrow(path, total, held=pa.concat_tables(held))
     appender.close()
-    return Narrow(folder / "narrow.parquet", total)
+    return Narrow(path, total)
 
 
 def run_fit(node: Node, frame: Frame, folder: Path, context: Context) -> Outcome:
@@ -57,7 +67,7 @@ def run_fit(node: Node, frame: Frame, folder: Path, context: Context) -> Outcome
     appender.add(table.add_column(0, "pos", positions).slice(0, 0))
     appender.add(table.add_column(0, "pos", positions))
     appender.close()
-    (folder / "narrow.parquet").unlink()
+    (folder / "narrow.parquet").unlink(missing_ok=True)
     return Outcome(len(narrow), len(narrow), {})
 
 
@@ -69,7 +79,7 @@ def run_select(node: Node, frame: Frame, folder: Path) -> Outcome:
     values = ledger.deciding(frame.schema, node.stage.columns_read())
     if reasons.null_count < len(reasons):
         _write_ledger(frame, reasons, values, folder)
-    (folder / "narrow.parquet").unlink()
+    (folder / "narrow.parquet").unlink(missing_ok=True)
     kept = reasons.null_count
     return Outcome(len(narrow), kept, ledger.counted(reasons))
 
