@@ -62,6 +62,7 @@ class PeerReviewScore(Fit):
         Column("keep_votes", "reviews that called the label right, of twice the rounds", pa.int32()),
     )
     paper = PAPER
+    version = 2
 
     noise: Annotated[float, Field(ge=0, lt=0.5)] | Literal["auto"] = "auto"
     """Share of labels expected to be reversed; auto = estimated from the margins."""
@@ -69,10 +70,11 @@ class PeerReviewScore(Fit):
     """Times the peers exchange what they trust."""
     folds: Annotated[int, Field(ge=2, le=50)] = 5
     """Parts of the prompts for cross-fitting."""
-    l2: Annotated[float, Field(gt=0)] = 1.0
-    """Ridge of the heads."""
+    l2: Annotated[float, Field(gt=0)] = 3.0
+    """Ridge of the heads: a priori a margin has variance 1 / l2."""
     by: str | None = "source"
-    """Column of sources, used where it is there: each gets heads of its own, shrunk to the common ones."""
+    """Column of sources, used where it is there: each is judged by heads of its own or by the common ones,
+    by which its labels are more likely out of fold."""
 
     def fit(self, narrow: Narrow, ctx: Context) -> Columns:
         from ..models.pair_table import comparable, pair_views

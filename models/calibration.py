@@ -25,6 +25,21 @@ def estimate_noise(margin: np.ndarray, sources: np.ndarray | None = None) -> flo
     return float(NOISES[int(np.argmax(profile))])
 
 
+def most_likely(kinds: list[np.ndarray], noise: float | None, sources: np.ndarray | None = None) -> np.ndarray:
+    """Of several margins [n] for the same pairs, in each source those under which its labels are most likely.
+
+    Every kind is taken at its best scale, and with `noise` None at its best noise too; the first wins a tie.
+    Margins must be out of fold, or what fits its own labels wins.
+    """
+    noises = NOISES if noise is None else np.array([noise])
+    out = kinds[0].copy()
+    for rows in members(len(out), sources):
+        parts = [_by_scale(kind[rows]) for kind in kinds]
+        best = [max(_likelihood(right, counts, n).max() for n in noises) for right, counts in parts]
+        out[rows] = kinds[int(np.argmax(best))][rows]
+    return out
+
+
 def calibrate(margin: np.ndarray, noise: float, sources: np.ndarray | None = None) -> np.ndarray:
     """Margins [n] rescaled to clean log-odds, given the noise in [0, 0.5).
 

@@ -15,7 +15,6 @@ from typing import final
 import numpy as np
 
 from ..core.errors import InputError
-from .calibration import members
 from .logistic import Curvature, Problem, times, widened
 
 
@@ -65,48 +64,39 @@ def fit_head(
     *,
     l2: float,
     weights: np.ndarray | None = None,
-    offset: np.ndarray | None = None,
     curvature: Curvature | None = None,
 ) -> BradleyTerryHead:
-    """The head that minimises Σ wᵢ log(1 + exp(-mᵢ)) + ½ l2 d |w|² with mᵢ = offsetᵢ + w·Δᵢ/scale.
+    """The head that minimises Σ wᵢ log(1 + exp(-mᵢ)) + ½ l2 d |w|² with mᵢ = w·Δᵢ/scale.
 
     `delta` [n, d] is scaled by its rms a column (a zero column is ignored), so that a priori a
-    margin has variance 1 / l2 whatever d is; l2 > 0. `weights` [n] ≥ 0 are importances,
-    `offset` [n] margins known beforehand, in logits. `curvature` of a like problem may be handed
-    over: it changes the speed, not the head. Raises InputError on bad shapes or numbers.
+    margin has variance 1 / l2 whatever d is; l2 > 0. `weights` [n] ≥ 0 are importances.
+    `curvature` of a like problem may be handed over: it changes the speed, not the head.
+    Raises InputError on bad shapes or numbers.
     """
-    problem = Problem.of(widened(delta), l2, weights, offset)
+    problem = Problem.of(widened(delta), l2, weights)
     return BradleyTerryHead(problem.solved(curvature or Curvature.of(problem)), problem.scale)
 
 
 def cross_fit(
     delta: np.ndarray, groups: np.ndarray, *, folds: int, seed: int, l2: float,
-    weights: np.ndarray | None = None, sources: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Out-of-fold margins [n] in logits: each row's head has seen no label of its group's fold.
 
     `groups` [n] uint64 are hashes of the prompts; they decide the fold (see `fold_of`), so the margins do not
-    depend on the order of rows. With `sources` [n] (any hashable codes) each source adds a head of its own to the
-    common one, both under the ridge `l2`, so that a small one stays near it. Other arguments: see `fit_head`.
+    depend on the order of rows. Other arguments: see `fit_head`.
     """
-    if len(groups) != len(delta) or (sources is not None and len(sources) != len(delta)):
-        raise InputError("groups and sources need one value a pair", place=f"{len(delta)} pairs")
+    if len(groups) != len(delta):
+        raise InputError("groups need one value a pair", place=f"{len(delta)} pairs")
     fold = fold_of(groups, folds=folds, seed=seed)
     importance = np.ones(len(delta)) if weights is None else np.asarray(weights, np.float64)
     delta = widened(delta)
-    whole = Curvature.of(Problem.of(delta, l2, importance, None))
-    parts = [] if sources is None else members(len(delta), sources)
-    bowls = [Curvature.of(Problem.of(delta[rows], l2, importance[rows], None)) for rows in parts]
+    whole = Curvature.of(Problem.of(delta, l2, importance))
     margins = np.zeros(len(delta))
     for held_out in np.unique(fold):
         out = fold == held_out
-        seen = np.where(out, 0.0, importance)
-        common = fit_head(delta, l2=l2, weights=seen, curvature=whole).margin(delta)
-        margins[out] = common[out]
-        for rows, bowl in zip(parts, bowls, strict=True):
-            own = fit_head(delta[rows], l2=l2, weights=seen[rows], offset=common[rows], curvature=bowl)
-            held = rows[out[rows]]
-            margins[held] += own.margin(delta[held])
+        head = fit_head(delta, l2=l2, weights=np.where(out, 0.0, importance), curvature=whole)
+        margins[out] = head.margin(delta)[out]
     return margins
 
 

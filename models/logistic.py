@@ -29,17 +29,15 @@ class Problem:
     delta: np.ndarray
     scale: np.ndarray
     importance: np.ndarray
-    known: np.ndarray
     ridge: float
 
     @classmethod
-    def of(cls, delta: np.ndarray, l2: float, weights: np.ndarray | None, offset: np.ndarray | None) -> Problem:
+    def of(cls, delta: np.ndarray, l2: float, weights: np.ndarray | None) -> Problem:
         rows = _checked(delta, l2)
         importance = np.ones(rows) if weights is None else np.asarray(weights, np.float64)
-        known = np.zeros(rows) if offset is None else np.asarray(offset, np.float64)
-        if importance.shape != (rows,) or known.shape != (rows,) or (importance < 0).any():
-            raise InputError("weights and offset need one number a pair, weights none below 0")
-        return cls(delta, _rms(delta), importance, known, l2 * delta.shape[1])
+        if importance.shape != (rows,) or (importance < 0).any():
+            raise InputError("weights need one number a pair, none below 0")
+        return cls(delta, _rms(delta), importance, l2 * delta.shape[1])
 
     def loss(self, w: np.ndarray, margin: np.ndarray) -> float:
         return float(self.importance @ np.logaddexp(0, -margin) + self.ridge / 2 * (w @ w))
@@ -51,7 +49,7 @@ class Problem:
 
     def solved(self, curvature: Curvature) -> np.ndarray:
         """The weights at the minimum: L-BFGS (Nocedal, 1980) from a fixed bound on the curvature."""
-        w, margin = np.zeros(self.delta.shape[1]), self.known
+        w, margin = np.zeros(self.delta.shape[1]), np.zeros(len(self.delta))
         gradient = self.gradient(w, sigmoid(-margin))
         past: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=MEMORY)
         for _ in range(2000):

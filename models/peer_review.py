@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from ..core.errors import InputError
-from .calibration import calibrate, estimate_noise, flip_chance, members
+from .calibration import calibrate, estimate_noise, flip_chance, members, most_likely
 from .heads import cross_fit
 
 Views = tuple[np.ndarray, np.ndarray]
@@ -39,7 +39,7 @@ def peer_review(
     noise: float | None = None,
     rounds: int = 3,
     folds: int = 5,
-    l2: float = 1.0,
+    l2: float = 3.0,
     partitions: int = 3,
     seed: int,
     sources: np.ndarray | None = None,
@@ -48,7 +48,8 @@ def peer_review(
 
     `groups` [n] uint64 hash the prompts: one prompt stands in one fold; margins are the mean of
     `partitions` ways to fold. `noise` in [0, 0.5) is the share of labels expected to be reversed,
-    None = estimate it. `sources` [n] give every source heads of its own, shrunk to the common ones.
+    None = estimate it. `sources` [n] let every source be judged by heads of its own where, out of
+    fold, they make its labels more likely than the common ones do.
     Each round drops from a peer's training the pairs that the *other* peer holds for reversed
     (chance above a half), at most noise * t / (rounds - 1) of all in round t; a peer's opinion is
     the mean of its rounds weighted 1, 2, 3 …: a head trained on what agrees with it is more right,
@@ -66,7 +67,8 @@ def peer_review(
     for turn in range(rounds):
         fits = [
             _opinion(
-                views[peer], groups, trained_on[peer], sources, folds=folds, l2=l2,
+                views[peer], groups, trained_on[peer], sources,
+                noise=tau if turn else noise, folds=folds, l2=l2,
                 seeds=[((seed * 1009 + turn) * 2 + peer) * 1009 + k for k in range(partitions)],
             )
             for peer in (0, 1)
@@ -93,15 +95,27 @@ def _opinion(
     weights: np.ndarray,
     sources: np.ndarray | None,
     *,
+    noise: float | None,
     folds: int,
     l2: float,
     seeds: list[int],
 ) -> np.ndarray:
-    """Out-of-fold margins [n] of one view, the mean over several ways to fold."""
-    total = np.zeros(len(view))
-    for s in seeds:
-        total += cross_fit(view, groups, folds=folds, seed=s, l2=l2, weights=weights, sources=sources)
-    return total / len(seeds)
+    """Out-of-fold margins [n] of one view, the mean over several ways to fold.
+
+    A source has those of its own heads or of the common ones, by which its labels are more likely: its own
+    taste is learnt from fewer rows, another's taste may mislead.
+    """
+    kinds: list[list[np.ndarray | slice]] = [[slice(None)]]
+    if sources is not None:
+        kinds.insert(0, [*members(len(view), sources)])
+    margins = []
+    for parts in kinds:
+        total = np.zeros(len(view))
+        for rows in parts:
+            for s in seeds:
+                total[rows] += cross_fit(view[rows], groups[rows], folds=folds, seed=s, l2=l2, weights=weights[rows])
+        margins.append(total / len(seeds))
+    return most_likely(margins, noise, sources)
 
 
 def _suspects(margin: np.ndarray, noise: float, sources: np.ndarray | None) -> np.ndarray:
