@@ -26,7 +26,7 @@ from rather.models.heads import cross_fit, fit_head, fold_of
 from rather.models.pair_features import pair_features
 from rather.models.peer_review import PeerReview, peer_review
 
-SETTINGS = {"folds": 5, "l2": 1.0}
+PLAIN = {"folds": 5, "l2": 1.0}  # the simpler ways, as `score.reward_head` has it
 
 
 @final
@@ -53,8 +53,13 @@ class Pairs:
 
 def load(folder: Path) -> Pairs:
     """The pairs of `noise/flipped20_*` under the data folder, as features."""
-    rows = _lines(folder / "noise" / "flipped20_pairs.jsonl.gz")
-    key = {row["id"]: row["is_flipped"] for row in _lines(folder / "noise" / "flipped20_key.jsonl.gz")}
+    rows = lines_of(folder / "noise" / "flipped20_pairs.jsonl.gz")
+    key = {row["id"]: row["is_flipped"] for row in lines_of(folder / "noise" / "flipped20_key.jsonl.gz")}
+    return as_pairs(rows, np.array([key[row["id"]] for row in rows]))
+
+
+def as_pairs(rows: list[dict], flipped: np.ndarray) -> Pairs:
+    """Records of prompt, chosen, rejected and source as features, by the embedded encoder."""
     prompt, chosen, rejected = ([row[name] for row in rows] for name in ("prompt", "chosen", "rejected"))
     encode = StaticText().encode
     asked = pa.array(prompt)
@@ -64,23 +69,22 @@ def load(folder: Path) -> Pairs:
     )  # fmt: skip
     hashes = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in prompt]
     groups = np.frombuffer(b"".join(hashes), np.uint64)
-    sources = np.array([row["source"].split()[0] for row in rows])
-    return Pairs(views, groups, sources, np.array([key[row["id"]] for row in rows]))
+    return Pairs(views, groups, np.array([row["source"].split()[0] for row in rows]), flipped)
 
 
 def review(pairs: Pairs, noise: float | None, seed: int) -> PeerReview:
-    """The peers' review with sources known."""
-    return peer_review(pairs.views, pairs.groups, noise=noise, seed=seed, sources=pairs.sources, **SETTINGS)
+    """The peers' review with sources known, as shipped."""
+    return peer_review(pairs.views, pairs.groups, noise=noise, seed=seed, sources=pairs.sources)
 
 
 def baselines(pairs: Pairs, seed: int) -> dict[str, np.ndarray]:
     """Scores [n] by which simpler methods rank the same pairs; the lowest is most suspect."""
-    plain = cross_fit(pairs.joined, pairs.groups, seed=seed, **SETTINGS)
+    plain = cross_fit(pairs.joined, pairs.groups, seed=seed, **PLAIN)
     return {
         "random": np.random.default_rng(seed).random(len(plain)),
         "small margin": np.abs(plain),
-        "in-sample loss": fit_head(pairs.joined, l2=SETTINGS["l2"]).margin(pairs.joined),
-        "plain head, embeddings": cross_fit(pairs.views[0], pairs.groups, seed=seed, **SETTINGS),
+        "in-sample loss": fit_head(pairs.joined, l2=PLAIN["l2"]).margin(pairs.joined),
+        "plain head, embeddings": cross_fit(pairs.views[0], pairs.groups, seed=seed, **PLAIN),
         "plain head": plain,
     }
 
@@ -142,7 +146,7 @@ def held_out(pairs: Pairs, seed: int, folds: int = 5) -> dict[str, np.ndarray]:
         kept = ~review(train, None, seed).flip_suspect
         chance = np.random.default_rng(seed).permutation(kept)
         for name, rows in (("all", kept | True), ("kept", kept), ("random drop", chance)):
-            head = fit_head(train.joined[rows], l2=SETTINGS["l2"])
+            head = fit_head(train.joined[rows], l2=PLAIN["l2"])
             right[name][fold == out] = head.margin(clean[fold == out]) > 0
     return right
 
@@ -171,8 +175,10 @@ def main(seeds: int) -> None:
         print(f"{name:24s}{interval(values)}   minus all {interval(values - right['all'])}")
 
 
-def _lines(path: Path) -> list[dict]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
+def lines_of(path: Path) -> list[dict]:
+    """The records of a file of JSON lines, gzipped where its name says so."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 

@@ -30,26 +30,25 @@ def bench() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("noise", [0.2, pytest.param(None, marks=pytest.mark.full)])
+@pytest.mark.parametrize("noise", [None, pytest.param(0.2, marks=pytest.mark.full)])
 def test_a_peer_review_finds_more_than_simpler_ways(bench: ModuleType, noise: float | None) -> None:
-    """Mean of two seeds: better over all rows than every baseline that flags as many, and in every
-    source as good as every baseline that flags as many there, give or take one pair of that source.
+    """Mean of two seeds: recall and precision above every baseline's, over all rows and in every
+    source, whether a baseline flags as many rows in all or as many in each source.
     """
     pairs = bench.load(Path(os.environ["RATHER_TEST_DATA"]))
     total, matched = bench.tables(pairs, noise, seeds=2)
-    ours = total["peer review"]
+    ours = total.pop("peer review")
     print({source: np.round(pair, 3).tolist() for source, pair in ours.items()})
-    for method in set(total) - {"peer review"}:
-        assert (ours["all"] > total[method]["all"]).all(), method
-        for source in np.unique(pairs.sources):
-            one_pair = 1 / (pairs.flipped & (pairs.sources == source)).sum()
-            assert (ours[source] >= matched[method][source] - one_pair).all(), (method, source)
+    for method in total:
+        for source, pair in ours.items():
+            assert (pair > matched[method][source]).all(), (method, source)
+            assert (pair > total[method][source]).all(), (method, source)
     recall, precision = ours["all"]
-    assert recall >= 0.60
-    assert precision >= 0.60
+    assert recall >= 0.64
+    assert precision >= 0.61
     recall, precision = ours["LLMBar"]
-    assert recall >= 0.42
-    assert precision >= 0.28
+    assert recall >= 0.60
+    assert precision >= 0.38
 
 
 @pytest.mark.full
