@@ -33,7 +33,7 @@ def hash_bytes(array: pa.Array, seed: np.uint64) -> np.ndarray:
     n = len(array)
     if n == 0:
         return np.empty(0, U64)
-    offsets = _offsets(array)
+    offsets = offsets_of(array)
     if n > 1 and int(offsets[-1] - offsets[0]) + 8 * n > _MOST_BYTES:
         halves = (array.slice(0, n // 2), array.slice(n // 2))
         return np.concatenate([hash_bytes(half, seed) for half in halves])
@@ -41,7 +41,7 @@ def hash_bytes(array: pa.Array, seed: np.uint64) -> np.ndarray:
         return np.repeat(hash_bytes(array.slice(0, 1), seed), n)
     total = mix(np.diff(offsets).astype(U64) ^ seed)
     padded = _padded(array, offsets)
-    bounds = _offsets(padded).astype(np.int64) >> 3
+    bounds = offsets_of(padded).astype(np.int64) >> 3
     if bounds[-1]:
         words = np.frombuffer(padded.buffers()[2], "<u8", int(bounds[-1]))
         _add_words(total, words, bounds)
@@ -67,7 +67,8 @@ def _padded(array: pa.Array, offsets: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise(array, filler, pa.scalar(b"", array.type))
 
 
-def _offsets(array: pa.Array) -> np.ndarray:
+def offsets_of(array: pa.Array) -> np.ndarray:
+    """int32 or int64 [n + 1]: where the strings or binary values begin and end in their bytes; of n ≥ 1."""
     buffer = np.frombuffer(array.buffers()[1], np.int64 if wide(array.type) else np.int32)
     return buffer[array.offset : array.offset + len(array) + 1]
 

@@ -105,9 +105,7 @@ class StageParser:
         if item is None:
             return None
         if not isinstance(item.value, (str, bool)):
-            self.reader.fault(
-                item.line, "if takes gpu, `env NAME`, `extra NAME`, `model NAME`, true or false, or `not …`"
-            )
+            self.reader.fault(item.line, IF_TAKES)
             return None
         return item.value
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..core.byte_hashing import offsets_of
 from ..core.errors import InputError
 from ..core.leaves import repetitive_leaves
 from .features import has_images
@@ -204,6 +204,5 @@ def _content(array: pa.Array) -> int:
     """Bytes of the texts that are not null."""
     if array.null_count or not len(array):
         return int(pc.sum(pc.binary_length(array)).as_py() or 0)
-    wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    bounds = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)
-    return int(bounds[array.offset + len(array)]) - int(bounds[array.offset])
+    bounds = offsets_of(array)
+    return int(bounds[-1]) - int(bounds[0])

@@ -14,7 +14,7 @@ from ..core.registry import register
 from ..core.several import Painters
 from ..core.stage import Context, Drop, Map, Row
 from .making import prompt_of
-from .painting import SEED_BITS, Easel, NagScales, UseImage, painted_all, reference_of, sampling
+from .painting import SEED_BITS, Easel, NagScales, UseImage, nag_faults, painted_all, reference_of, sampling
 
 
 @final
@@ -54,9 +54,7 @@ class Paint(Map):
     """Stay away by normalized attention guidance: scale, τ, α (say 5, 2.5, .5; α .25 for SD3 and Flux)."""
 
     def faults(self) -> Sequence[str]:
-        found = []
-        if self.nag is not None and not self.negative_prompt:
-            found.append("nag needs a negative_prompt to stay away from")
+        found = nag_faults(self.nag, self.negative_prompt)
         if self.strength is not None and self.use_image != "start":
             found.append("strength is for use_image: start")
         if len(set(self.seeds)) < len(self.seeds):

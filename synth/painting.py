@@ -71,6 +71,11 @@ def sampling(negative_prompt: str | None, nag: NagScales | None, strength: float
     return Sampling(negative_prompt=negative_prompt, strength=strength)
 
 
+def nag_faults(nag: NagScales | None, negative_prompt: str | None) -> list[str]:
+    """What is wrong with these options: guidance away from nothing."""
+    return ["nag needs a negative_prompt to stay away from"] if nag is not None and not negative_prompt else []
+
+
 def reference_of(row: Row) -> bytes:
     """The row's first picture. Raises Dropped without one, RowError when it cannot be read."""
     found = next((image for image in row.get("images") or () if image), None)

@@ -15,7 +15,7 @@ from ..core.stage import Context, Drop, Dropped, Map, Row
 from ..models.imaging import bytes_of, decoded, encoded
 from ..models.offloading import offloaded
 from .making import prompt_of
-from .painting import SEED_BITS, Easel, NagScales, sampling
+from .painting import SEED_BITS, Easel, NagScales, nag_faults, sampling
 
 
 @final
@@ -49,8 +49,7 @@ class Repaint(Map):
     """Stay away by normalized attention guidance: scale, τ, α (say 5, 2.5, .5; α .25 for SD3 and Flux)."""
 
     def faults(self) -> Sequence[str]:
-        alone = self.nag is not None and not self.negative_prompt
-        return ["nag needs a negative_prompt to stay away from"] if alone else []
+        return nag_faults(self.nag, self.negative_prompt)
 
     def calls_a_row(self) -> float:
         return 1.0
