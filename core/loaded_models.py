@@ -106,4 +106,6 @@ class StageModels(Mapping[str, Any]):
         model = self._models[nickname]
         if not isinstance(model, PaidModel):
             return model
-        return self._charged.setdefault(nickname, model.charged_to(self._stage))
+        if nickname not in self._charged:
+            self._charged[nickname] = model.charged_to(self._stage)
+        return self._charged[nickname]

@@ -57,13 +57,13 @@ class Pareto(Select):
 def dominated(merit: np.ndarray) -> np.ndarray:
     """bool [n]: whether another row of float64 [n, k] is at least as large everywhere and larger somewhere.
 
-    Rows come by their first score, best first, so that only rows of the front so far can beat one.
+    Of the rows left the best by their first score, then their second, is on the front: what it beats goes.
     """
     unique, inverse = np.unique(merit, axis=0, return_inverse=True)
     beaten = np.ones(len(unique), bool)
-    front = np.empty((0, merit.shape[1]))
-    for k in range(len(unique) - 1, -1, -1):
-        if not (front >= unique[k]).all(axis=1).any():
-            beaten[k] = False
-            front = np.concatenate([front, unique[k : k + 1]])
+    left = np.arange(len(unique))[::-1]
+    while len(left):
+        best, left = left[0], left[1:]
+        beaten[best] = False
+        left = left[~(unique[best] >= unique[left]).all(axis=1)]
     return np.asarray(beaten[inverse.reshape(-1)])
