@@ -77,7 +77,8 @@ def test_the_harness_sees_what_fails(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_marked_blocks_of_the_documents(name: str, tmp_path: Path) -> None:
-    run_document((ROOT / name).read_text(encoding="utf-8"), tmp_path / "work")
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert run_document(text, tmp_path / "work") == text.count("<!-- run"), "a marker stands above no block"
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])

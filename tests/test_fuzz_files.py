@@ -33,9 +33,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-def run_on(here: Path, text: str) -> None:
-    """Run a recipe: it finishes whole, or stops with a RatherError and nothing half made; then once more."""
-    out = here / "run"
+def run_on(here: Path, text: str) -> list[bool]:
+    """Run a recipe: it finishes whole, or stops with a RatherError and nothing half made; then once more.
+
+    Whether it finished, the first time and the second.
+    """
+    out, ends = here / "run", list[bool]()
     for _ in range(2):
         try:
             view = execute(make_plan(parse_recipe(text, "x.yaml")), RunOptions(out, workers=2), Silent())
@@ -54,14 +57,16 @@ def run_on(here: Path, text: str) -> None:
         assert not (out / ".making").exists()
         assert whole or not (out / "data").exists()
         assert all((stage / "record.json").exists() for stage in out.glob("stages/*"))
+        ends.append(whole)
+    return ends
 
 
-def try_file(base: Path, name: str, content: bytes, *, drop: bool) -> None:
+def try_file(base: Path, name: str, content: bytes, *, drop: bool) -> list[bool]:
     with folder(base) as here:
         (here / name).write_bytes(content)
         options = {"path": name, "bad_lines": "drop" if drop else "fail"}
         chain = [{"read.pairs": options}, "filter.rules", {"write.parquet": {"path": "data", "test": 0.2}}]
-        run_on(here, yaml.safe_dump({"name": "fuzz", "stages": chain}))
+        return run_on(here, yaml.safe_dump({"name": "fuzz", "stages": chain}))
 
 
 PAIRS = [{"prompt": f"question {k}\nand more", "chosen": f"yes {k}", "rejected": f"no, {k} 🙂"} for k in range(6)]
@@ -130,14 +135,17 @@ unshown_line = pytest.mark.filterwarnings("ignore:.*_parsing.<locals>.note:pytes
 @example(("a.parquet", WHOLE["a.parquet"][:-9]), True)
 @example(("a.jsonl", as_lines(PAIRS) + b'\n{"prompt": "cut'), True)
 def test_hostile_files(base: Path, file: tuple[str, bytes], drop: bool) -> None:
-    try_file(base, *file, drop=drop)
+    first, again = try_file(base, *file, drop=drop)
+    assert first == again
 
 
 def test_whole_files_make_whole_datasets(base: Path) -> None:
     for name, content in WHOLE.items():
         with folder(base) as here:
             (here / name).write_bytes(content)
-            run_on(here, f"stages: [read.pairs: {{path: {name}}}, filter.rules, write.parquet: {{path: data}}]")
+            assert run_on(
+                here, f"stages: [read.pairs: {{path: {name}}}, filter.rules, write.parquet: {{path: data}}]"
+            ) == [True, True]
             rows = pq.read_table(here / "run/data/data").to_pylist()
             assert [row["chosen"] for row in rows] == [pair["chosen"] for pair in PAIRS], name
 
@@ -147,4 +155,5 @@ def test_whole_files_make_whole_datasets(base: Path) -> None:
 @long
 @given(hostile(), st.booleans())
 def test_hostile_files_at_length(base: Path, file: tuple[str, bytes], drop: bool) -> None:
-    try_file(base, *file, drop=drop)
+    first, again = try_file(base, *file, drop=drop)
+    assert first == again
